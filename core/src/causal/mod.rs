@@ -1,0 +1,4 @@
+//! Causality: who had seen what.
+
+mod past;
+pub use past::Past;

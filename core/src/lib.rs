@@ -1,0 +1,16 @@
+//! Anabranch's decisions, sans-IO.
+
+pub mod body;
+pub mod causal;
+pub mod changeset;
+pub mod control;
+pub mod hlc;
+pub mod id;
+pub mod judge;
+pub mod limits;
+pub mod log;
+pub mod patch;
+pub mod record;
+pub mod schema;
+pub mod value;
+pub mod wire;

@@ -1,0 +1,58 @@
+//! Every bound of the crate, in one place, each with its reason. Units stand last in the names.
+
+/// Largest payload of one change set. A paste of 200,000 characters fits; what an engine does with
+/// a larger one is not bounded by any of the scans.
+pub const PAYLOAD_BYTES_MAX: usize = 256 << 10;
+/// Largest encoded header. The fields are fixed but for deps, route, part name and extension.
+pub const HEADER_BYTES_MAX: usize = 16 << 10;
+/// Largest extension area that is hashed and kept for readers that do not know it.
+pub const EXTENSION_BYTES_MAX: usize = 4 << 10;
+/// Most dependencies one change set names: its frontier beside its own chain. A replica that saw
+/// 500 peers write at once and then writes itself stays below.
+pub const DEPS_MAX: usize = 1_024;
+/// Most route values of one change set.
+pub const ROUTES_MAX: usize = 16;
+/// Longest route value.
+pub const ROUTE_BYTES_MAX: usize = 256;
+/// Most change sets under one flush signature: a Merkle path of at most 9 hashes.
+pub const FLUSH_CHANGE_SETS_MAX: usize = 512;
+/// Hashes in the longest Merkle path (2^9 = 512 leaves).
+pub const MERKLE_PATH_MAX: usize = 9;
+/// How far a received stamp may raise the local clock above the wall clock.
+pub const CLOCK_RAISE_MS_MAX: u64 = 60_000;
+/// Largest frame on a link, and the largest that zstd may unpack to.
+pub const FRAME_BYTES_MAX: usize = 1 << 20;
+/// Below this a frame is not compressed: zstd's own header would eat the gain.
+pub const COMPRESS_BYTES_MIN: usize = 256;
+/// Longest part, kind or field name, in bytes.
+pub const NAME_BYTES_MAX: usize = 64;
+/// Deepest nesting of a value, a record's map or a body's type.
+pub const DEPTH_MAX: usize = 64;
+/// Most engine operations one change carries; a run-length column can claim millions in 80 bytes.
+pub const CHANGE_OPS_MAX: usize = 65_536;
+/// Most blocks in one Yrs update: legal but quadratic in the engine (12,000 splits took 46 ms).
+pub const UPDATE_BLOCKS_MAX: usize = 4_096;
+/// Most delete ranges in one Yrs update (60,000 scattered deletes took 258 ms).
+pub const UPDATE_RANGES_MAX: usize = 4_096;
+/// Most entries of a list, set or open map in a record, judged in the causal past.
+pub const ENTRIES_MAX: usize = 512;
+/// Most UTF-16 units of a short text in a record, judged in the causal past.
+pub const TEXT_UNITS_MAX: usize = 5_000;
+/// Longest scalar string or byte string in a record.
+pub const SCALAR_BYTES_MAX: usize = 64 << 10;
+/// Largest Automerge operation counter; above it local edits would overflow the engine.
+pub const OP_COUNTER_MAX: u64 = (1 << 31) - 1;
+/// Largest Yrs clock, the range in which every Yjs client computes exactly.
+pub const CLOCK_MAX: u32 = (1 << 31) - 1;
+/// Change sets parked in one document's causal buffer.
+pub const PARKED_MAX: usize = 4_096;
+/// Bytes parked in one document's causal buffer.
+pub const PARKED_BYTES_MAX: usize = 4 << 20;
+/// Largest schema text.
+pub const SCHEMA_BYTES_MAX: usize = 256 << 10;
+/// Most fields of a schema, nested ones counted.
+pub const SCHEMA_FIELDS_MAX: usize = 512;
+/// Largest control record.
+pub const CONTROL_BYTES_MAX: usize = 256 << 10;
+/// Most chains one document may have: one per device, incarnation and window that ever wrote it.
+pub const CHAINS_MAX: usize = 65_536;

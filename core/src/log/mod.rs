@@ -12,7 +12,9 @@ use crate::{
     hlc::Hlc,
     id::{ChainIdx, ChangeSetId},
     judge::{Candidate, Rule},
+    patch::Patch,
     schema::LogShape,
+    value::Value,
 };
 use std::collections::BTreeMap;
 
@@ -45,9 +47,14 @@ impl LogDoc {
         Ok(JudgedEntry { entry })
     }
 
-    /// Takes an entry in.
-    pub fn apply(&mut self, id: ChangeSetId, chain: ChainIdx, hlc: Hlc, judged: JudgedEntry) {
+    /// Takes an entry in. The patch says before which entry it stands now.
+    pub fn apply(&mut self, id: ChangeSetId, chain: ChainIdx, hlc: Hlc, judged: JudgedEntry) -> Patch {
+        let later = self.entries.range((hlc, id)..).count();
+        let at = u32::try_from(self.entries.len().saturating_sub(later)).unwrap_or(u32::MAX);
+        let fields = judged.entry.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let value = Value::Map(fields.collect());
         self.entries.insert((hlc, id), (chain, judged.entry));
+        Patch::Insert { path: Vec::new(), at, values: vec![value] }
     }
 
     /// How many entries there are.

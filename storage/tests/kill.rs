@@ -45,6 +45,7 @@ fn a_killed_writer_leaves_a_whole_file() {
     assert_eq!(bundle::read(&path, 100).unwrap(), b"after the crashes");
 }
 
+#[allow(clippy::unwrap_used)]
 fn write_for_ever(path: &Path) -> ! {
     for byte in (0..=u8::MAX).cycle() {
         bundle::replace(path, &vec![byte; 200_000 + usize::from(byte)]).unwrap();

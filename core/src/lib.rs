@@ -4,6 +4,7 @@ pub mod body;
 pub mod causal;
 pub mod changeset;
 pub mod control;
+pub mod fault;
 pub mod hlc;
 pub mod id;
 pub mod judge;

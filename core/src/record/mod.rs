@@ -1,11 +1,18 @@
-//! Records.
+//! Records: one Automerge document with a merge rule per field.
+//!
+//! Bytes from anyone pass the gate before the engine sees them: `scan` bounds and reads the
+//! chunk's header, `decode` reads its columns operation by operation, `gate` judges each
+//! against the op index of its own (`index`) and the schema (`layout`). The gate never asks
+//! the engine, so a verdict depends on the change and its causal past alone.
+
+mod gate;
+mod genesis;
+mod index;
 mod op;
+mod rule;
+
+pub use gate::{JudgedChange, RecordGate};
+pub use genesis::{GENESIS_ACTOR, genesis};
+pub use index::{OpKey, Slot, Stamp};
 pub use op::{FieldPath, RecordOp};
-use serde::{Deserialize, Serialize};
-/// Refusals by the record gate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum RecordRule {
-    /// see the record room
-    #[error("record")]
-    Todo,
-}
+pub use rule::RecordRule;

@@ -1,11 +1,22 @@
 //! Bodies.
+mod adjacent;
+mod any;
+mod chains;
+mod deletes;
+mod gate;
+mod index;
+mod json;
+mod judged;
 mod op;
+mod order;
+mod places;
+mod read;
+mod rule;
+mod scan;
+mod surrogate;
+pub use gate::{BodyGate, Runs, UnitRun};
+pub use index::ContainerIdx;
+pub use judged::JudgedUpdate;
 pub use op::{BlockPath, BodyOp, Marks};
-use serde::{Deserialize, Serialize};
-/// Refusals by the body gate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum BodyRule {
-    /// see the body room
-    #[error("body")]
-    Todo,
-}
+pub use places::ContainerKind;
+pub use rule::BodyRule;

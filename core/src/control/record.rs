@@ -139,6 +139,8 @@ pub enum ControlBody {
     KeyEpoch {
         /// The epoch.
         epoch: u32,
+        /// A public name of the key.
+        fingerprint: [u8; 32],
     },
     /// Entries of a log below these slots may be dropped.
     PruneBefore {

@@ -60,6 +60,7 @@ pub struct Standing {
     schemas: BTreeMap<SchemaId, u64>,
     erased: BTreeSet<ChangeSetId>,
     key_epoch: Option<u32>,
+    key_fingerprints: BTreeMap<u32, [u8; 32]>,
 }
 
 impl Standing {
@@ -103,7 +104,10 @@ impl Standing {
             ControlBody::Fork { slot, winner } => {
                 self.forks.entry(*slot).or_insert((id, *winner));
             }
-            ControlBody::KeyEpoch { epoch } => self.key_epoch = Some(*epoch),
+            ControlBody::KeyEpoch { epoch, fingerprint } => {
+                self.key_epoch = Some(*epoch);
+                self.key_fingerprints.entry(*epoch).or_insert(*fingerprint);
+            }
             ControlBody::Erase { id: erased, .. } => {
                 self.erased.insert(*erased);
             }
@@ -193,5 +197,10 @@ impl Standing {
     /// The workspace key epoch in use; none: in clear.
     pub fn key_epoch(&self) -> Option<u32> {
         self.key_epoch
+    }
+
+    /// The fingerprint of a key epoch's key.
+    pub fn key_fingerprint(&self, epoch: u32) -> Option<[u8; 32]> {
+        self.key_fingerprints.get(&epoch).copied()
     }
 }

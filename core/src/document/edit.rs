@@ -33,8 +33,10 @@ pub struct Pen<'a> {
     pub schema: Arc<Schema>,
     /// The last control record seen.
     pub control: ControlPosition,
-    /// The workspace key to seal under.
-    pub key: Option<(u32, &'a WorkspaceKey)>,
+    /// The workspace key to seal under; none: in clear.
+    pub key: Option<&'a WorkspaceKey>,
+    /// A gateway's foreign actor.
+    pub foreign: Option<Actor>,
     /// The change set that this one makes again.
     pub replaces: Option<ChangeSetId>,
     /// The view that writes, for undo.
@@ -61,6 +63,8 @@ pub enum Draft<'a> {
 pub struct Edited {
     /// Its change set; it is effective here and waits for its flush.
     pub id: ChangeSetId,
+    /// Its number in the pen's chain.
+    pub seq: u64,
     /// What it changed.
     pub event: Option<Event>,
     /// The selection that an undo or redo brings back.
@@ -109,7 +113,8 @@ struct Made {
     patches: Vec<Patch>,
     cause: Cause,
     selection: Option<Selection>,
-    route: Vec<(String, Scalar)>,
+    /// A log's entry is applied when its id is known.
+    entry: Option<Judged>,
 }
 
 impl Document {
@@ -118,73 +123,38 @@ impl Document {
     /// # Errors
     /// Why nothing was written.
     pub fn write(&mut self, pen: &Pen<'_>, draft: &Draft<'_>) -> Result<Edited, EditError> {
-        let (place, deps, prev) = self.place(pen)?;
+        let (mut header, place) = self.envelope(pen)?;
         let made = self.make(pen, &place, draft)?;
-        let engine = match self.engine {
-            EngineDoc::Record(_) => EngineKind::Automerge,
-            EngineDoc::Body(_) => EngineKind::Yrs,
-            EngineDoc::Log(_) => EngineKind::Log,
+        header.route = self.routes(&pen.schema, &place);
+        let change = match pen.key {
+            Some(key) => encrypt(header, &made.payload, key)?,
+            None => ChangeSet::new(header.describe(&made.payload), Payload::Present(made.payload))?,
         };
-        let mut header = Header {
-            workspace: pen.workspace,
-            entity: self.entity,
-            part: self.part.clone(),
-            chain: pen.writer.chain,
-            author: pen.user,
-            on_behalf_of: (pen.user != pen.writer.author).then_some(pen.writer.author),
-            seq: place.seq,
-            prev,
-            deps,
-            hlc: pen.hlc,
-            schema: pen.schema.id(),
-            schema_version: pen.schema.version(),
-            rules: RULES_VERSION,
-            control: pen.control,
-            engine,
-            actor: None,
-            key_epoch: pen.key.map(|(epoch, _)| epoch),
-            route: made.route,
-            payload_len: 0,
-            payload_hash: [0; 32],
-            replaces: pen.replaces,
-            extension: Vec::new(),
-        };
-        let payload = match pen.key {
-            Some((_, key)) => crate::changeset::close(key, &mut header, &made.payload)?,
-            None => made.payload,
-        };
-        header.describe(&payload);
-        let change = ChangeSet::new(header, Payload::Present(payload))?;
         let id = change.id();
+        let chain = self.graph.intern(pen.writer.clone());
         let node = Node {
             id,
             hlc: pen.hlc,
             past: place.past.as_ref().clone(),
             genesis: place.genesis_before.max(pen.schema.version()),
         };
-        self.graph.intern(pen.writer.clone());
-        self.graph.push(place.chain, node);
-        if self.kept.len() <= place.chain.at() {
-            self.kept.resize_with(place.chain.at().saturating_add(1), Vec::new);
+        self.graph.push(chain, node);
+        self.keep(chain, Kept { change, proof: None });
+        let mut patches = made.patches;
+        if let Some(judged) = made.entry {
+            let admitted = Admitted { id, chain, hlc: pen.hlc, judged };
+            patches = self.engine.apply(vec![admitted]).unwrap_or_default().into_iter().flatten().collect();
         }
-        if let Some(line) = self.kept.get_mut(place.chain.at()) {
-            line.push(Kept { change, proof: None });
-        }
-        let event = self.tell(id, place.chain, made.cause, made.patches);
-        Ok(Edited { id, event, selection: made.selection })
+        let event = self.tell(id, chain, made.cause, patches);
+        Ok(Edited { id, seq: place.seq, event, selection: made.selection })
     }
 
-    /// The change sets in own chain that have no proof yet, oldest first, from `seq` on.
-    pub fn unsealed(&self, chain: &crate::id::Chain) -> Vec<&ChangeSet> {
-        let line = self.graph.chain(chain).and_then(|at| self.kept.get(at.at()));
-        let open = line.into_iter().flatten().rev().take_while(|kept| kept.proof.is_none());
-        let mut open: Vec<&ChangeSet> = open.map(|kept| &kept.change).collect();
-        open.reverse();
-        open
-    }
-
-    /// Where the next change set of the pen's chain stands.
-    fn place(&mut self, pen: &Pen<'_>) -> Result<(Place, Vec<Dep>, Option<ChangeSetId>), EditError> {
+    /// The header that the pen's next change set would have, before it describes a payload, and the
+    /// place it stands at.
+    ///
+    /// # Errors
+    /// Where the pen's chain is closed.
+    pub fn envelope(&mut self, pen: &Pen<'_>) -> Result<(Header, Place), EditError> {
         let known = self.graph.chain(&pen.writer.chain);
         let next = ChainIdx(u32::try_from(self.graph.lines().count()).unwrap_or(u32::MAX));
         let chain = known.unwrap_or(next);
@@ -192,18 +162,47 @@ impl Document {
             self.engine.register(chain, &pen.writer);
         }
         let seq = self.graph.len_of(chain).saturating_add(1);
-        let mut closed = self.asides.in_slot(&pen.writer.chain, seq).filter(|a| a.state != State::Effective);
-        if let Some(aside) = closed.next() {
+        if let Some(aside) = self.asides.in_slot(&pen.writer.chain, seq).next() {
             return Err(EditError::ChainClosed { id: aside.kept.change.id() });
         }
         let heads: Vec<(ChainIdx, u64)> = self.graph.heads().collect();
-        let deps = heads.iter().filter(|(head, _)| *head != chain).filter_map(|(head, seq)| {
-            let writer = &self.graph.line(*head)?.writer;
-            Some(Dep { chain: writer.chain, seq: *seq, id: self.graph.node(*head, *seq)?.id })
-        });
-        let mut deps: Vec<Dep> = deps.collect();
+        let mut deps: Vec<Dep> = heads
+            .iter()
+            .filter(|(head, _)| *head != chain)
+            .filter_map(|(head, seq)| {
+                let writer = &self.graph.line(*head)?.writer;
+                Some(Dep { chain: writer.chain, seq: *seq, id: self.graph.node(*head, *seq)?.id })
+            })
+            .collect();
         deps.sort_unstable();
-        let prev = self.graph.node(chain, seq.saturating_sub(1)).map(|node| node.id);
+        let header = Header {
+            workspace: pen.workspace,
+            entity: self.entity,
+            part: self.part.clone(),
+            chain: pen.writer.chain,
+            author: pen.user,
+            on_behalf_of: (pen.user != pen.writer.author).then_some(pen.writer.author),
+            seq,
+            prev: self.graph.node(chain, seq.saturating_sub(1)).map(|node| node.id),
+            deps,
+            hlc: pen.hlc,
+            schema: pen.schema.id(),
+            schema_version: pen.schema.version(),
+            rules: RULES_VERSION,
+            control: pen.control,
+            engine: match self.engine {
+                EngineDoc::Record(_) => EngineKind::Automerge,
+                EngineDoc::Body(_) => EngineKind::Yrs,
+                EngineDoc::Log(_) => EngineKind::Log,
+            },
+            actor: pen.foreign,
+            key_epoch: None,
+            route: Vec::new(),
+            payload_len: 0,
+            payload_hash: [0; 32],
+            replaces: pen.replaces,
+            extension: Vec::new(),
+        };
         let place = Place {
             chain,
             seq,
@@ -214,7 +213,15 @@ impl Document {
             genesis_before: self.graph.genesis(),
             schema: Arc::clone(&pen.schema),
         };
-        Ok((place, deps, prev))
+        Ok((header, place))
+    }
+
+    /// Keeps the proof of an own change set.
+    pub fn prove_own(&mut self, signed: &Signed) {
+        let header = signed.change.header();
+        if let Some(at) = self.graph.chain(&header.chain) {
+            self.prove(at, header.seq, Some(signed.proof.clone()));
+        }
     }
 
     /// Lets the engine make it.

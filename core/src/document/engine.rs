@@ -35,14 +35,11 @@ pub enum Judged {
 }
 
 impl EngineDoc {
-    /// An empty document of a part, from the schema chain of its kind (version 1 first).
-    ///
-    /// # Errors
-    /// Where no version declares the part.
-    pub fn new(document: DocumentId, part: &str, schemas: &[Arc<Schema>]) -> Result<Self, SchemaRule> {
-        let newest = schemas.iter().rev().find_map(|schema| schema.part(part));
-        let shape = &newest.ok_or_else(|| SchemaRule::UnknownPart { part: part.to_owned() })?.shape;
-        Ok(match shape {
+    /// An empty document of a part, from the schema chain of its kind (version 1 first). None where
+    /// no version declares the part.
+    pub fn new(document: DocumentId, part: &str, schemas: &[Arc<Schema>]) -> Option<Self> {
+        let newest = schemas.iter().rev().find_map(|schema| schema.part(part))?;
+        Some(match &newest.shape {
             PartShape::Record(_) => EngineDoc::Record(Box::new(RecordDoc::new(document, part, schemas))),
             PartShape::Body(shape) => EngineDoc::Body(Box::new(BodyDoc::new(shape))),
             PartShape::Log(shape) => EngineDoc::Log(LogDoc::new(shape.clone())),
@@ -71,8 +68,8 @@ impl EngineDoc {
     /// # Errors
     /// The rule it breaks.
     pub fn judge(&mut self, part: &str, candidate: &Candidate<'_>) -> Result<Judged, Rule> {
-        let shape = candidate.place.schema.part(part).map(|part| &part.shape);
-        match (self, shape) {
+        let schema = &candidate.place.schema;
+        match (self, schema.part(part).map(|part| &part.shape)) {
             (EngineDoc::Record(record), Some(PartShape::Record(_))) => {
                 Ok(Judged::Change(Box::new(record.judge(candidate)?)))
             }
@@ -82,8 +79,14 @@ impl EngineDoc {
             (EngineDoc::Log(log), Some(PartShape::Log(shape))) => {
                 Ok(Judged::Entry(log.judge(shape, candidate)?))
             }
+            // Parts never change their engine from version to version, so this is the unknown part.
             (EngineDoc::Record(_) | EngineDoc::Body(_) | EngineDoc::Log(_), _) => {
-                Err(SchemaRule::WrongEngine { part: part.to_owned() }.into())
+                Err(SchemaRule::UnknownPart {
+                    kind: schema.kind().to_owned(),
+                    version: schema.version(),
+                    part: part.to_owned(),
+                }
+                .into())
             }
         }
     }

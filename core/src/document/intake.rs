@@ -3,11 +3,12 @@
 use super::{Document, Event, Kept, State, aside::Room, engine::Admitted};
 use crate::{
     causal::Node,
-    changeset::Header,
+    changeset::{Header, Proof},
     id::{ChainIdx, ChangeSetId},
     judge::{Candidate, ChainRule, Grounds, Hold, Place, Rule, Stop},
     limits,
     patch::{Cause, Patch, PatchSet},
+    schema::SchemaRule,
 };
 use std::{collections::VecDeque, sync::Arc};
 
@@ -132,7 +133,9 @@ impl Document {
         }
         if let Some(node) = at.and_then(|at| self.graph.node(at, seq)) {
             if node.id == id {
-                self.prove(at, seq, kept);
+                if let Some(at) = at {
+                    self.prove(at, seq, kept.proof);
+                }
                 return Taken::Known;
             }
             let (winner, contest) = (node.id, id < node.id && room == Room::Bounded);
@@ -144,16 +147,20 @@ impl Document {
         }
         match self.judge(&kept, at, grounds) {
             Ok(admitted) => {
-                let at = admitted.chain.at();
-                if self.kept.len() <= at {
-                    self.kept.resize_with(at.saturating_add(1), Vec::new);
-                }
-                if let Some(line) = self.kept.get_mut(at) {
-                    line.push(kept);
-                }
+                self.keep(admitted.chain, kept);
                 Taken::Accepted(admitted)
             }
             Err(state) => self.set_aside(kept, state, room),
+        }
+    }
+
+    /// Keeps an effective change set, in step with the graph.
+    pub(super) fn keep(&mut self, chain: ChainIdx, kept: Kept) {
+        if self.kept.len() <= chain.at() {
+            self.kept.resize_with(chain.at().saturating_add(1), Vec::new);
+        }
+        if let Some(line) = self.kept.get_mut(chain.at()) {
+            line.push(kept);
         }
     }
 
@@ -162,13 +169,11 @@ impl Document {
     }
 
     /// Keeps the proof of a change set whose proof was not here.
-    fn prove(&mut self, at: Option<ChainIdx>, seq: u64, with: Kept) {
-        let slot = at.and_then(|at| {
-            let line = self.kept.get_mut(at.at())?;
-            line.get_mut(usize::try_from(seq.checked_sub(1)?).ok()?)
-        });
-        if let Some(kept) = slot.filter(|kept| kept.proof.is_none()) {
-            kept.proof = with.proof;
+    pub(super) fn prove(&mut self, chain: ChainIdx, seq: u64, proof: Option<Proof>) {
+        let line = self.kept.get_mut(chain.at());
+        let at = seq.checked_sub(1).and_then(|at| usize::try_from(at).ok());
+        if let Some(kept) = line.zip(at).and_then(|(line, at)| line.get_mut(at)) {
+            kept.proof = kept.proof.take().or(proof);
         }
     }
 
@@ -190,8 +195,12 @@ impl Document {
             return Err(State::Refused(ChainRule::Stamp.into()));
         }
         if header.schema_version < seen.genesis {
-            let rule = ChainRule::SchemaWentBack { named: header.schema_version, past: seen.genesis };
-            return Err(State::Refused(rule.into()));
+            let rule = SchemaRule::VersionBelowPast {
+                kind: cleared.schema.kind().to_owned(),
+                named: header.schema_version,
+                past: seen.genesis,
+            };
+            return Err(State::Refused(Rule::from(rule)));
         }
         // The chain gets its index only when its first change set is accepted: until then the gate
         // is asked under the index it would get.

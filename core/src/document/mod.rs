@@ -23,7 +23,7 @@ use crate::{
     id::{Chain, ChainIdx, ChangeSetId, DocumentId, EntityId},
     judge::Grounds,
     patch::PatchSet,
-    schema::{Schema, SchemaRule},
+    schema::Schema,
 };
 use aside::Asides;
 use std::{collections::BTreeSet, sync::Arc};
@@ -79,13 +79,11 @@ pub struct Document {
 }
 
 impl Document {
-    /// An empty document. `schemas` is the chain of its kind's versions, version 1 first.
-    ///
-    /// # Errors
-    /// Where no version declares the part.
-    pub fn new(entity: EntityId, part: &str, schemas: Vec<Arc<Schema>>) -> Result<Self, SchemaRule> {
+    /// An empty document. `schemas` is the chain of its kind's versions, version 1 first. None where
+    /// no version declares the part.
+    pub fn new(entity: EntityId, part: &str, schemas: Vec<Arc<Schema>>) -> Option<Self> {
         let id = DocumentId::of(&entity, part);
-        Ok(Document {
+        Some(Document {
             engine: EngineDoc::new(id, part, &schemas)?,
             entity,
             part: part.to_owned(),
@@ -195,18 +193,29 @@ impl Document {
         self.asides.get(chain, seq, id).map(|aside| aside.state.clone())
     }
 
-    /// The document as it was at an earlier point, or as a branch of it was seen.
-    ///
-    /// # Errors
-    /// Where its schemas do not declare the part.
-    pub fn at(&self, past: &Past, grounds: &Grounds<'_>) -> Result<Document, SchemaRule> {
+    /// The state of a change set that is here, by id alone.
+    pub fn state_of(&self, id: &ChangeSetId) -> Option<State> {
+        let aside = self.asides.iter().find(|aside| aside.kept.change.id() == *id);
+        aside.map(|aside| aside.state.clone()).or_else(|| {
+            let mut nodes = self.graph.lines().flat_map(|(_, line)| line.nodes());
+            nodes.any(|node| node.id == *id).then_some(State::Effective)
+        })
+    }
+
+    /// The change sets that effective ones make again.
+    pub fn replaced(&self) -> BTreeSet<ChangeSetId> {
+        self.kept.iter().flatten().filter_map(|kept| kept.change.header().replaces).collect()
+    }
+
+    /// The document as it was at an earlier point, or as one of its authors saw it.
+    pub fn at(&self, past: &Past, grounds: &Grounds<'_>) -> Option<Document> {
         let mut then = Document::new(self.entity, &self.part, self.schemas.clone())?;
         let kept = self.effective().into_iter().filter(|kept| {
             let header = kept.change.header();
             self.graph.chain(&header.chain).is_some_and(|chain| past.contains(chain, header.seq))
         });
         then.receive(kept.cloned().collect(), grounds);
-        Ok(then)
+        Some(then)
     }
 
     /// The slot of a change set of this document.

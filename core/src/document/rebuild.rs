@@ -106,7 +106,7 @@ impl Document {
         let mut pool: Vec<Kept> = std::mem::take(&mut self.kept).into_iter().flatten().collect();
         pool.extend(self.asides.drain());
         self.graph = Graph::default();
-        if let Ok(engine) = EngineDoc::new(self.id, &self.part, &self.schemas) {
+        if let Some(engine) = EngineDoc::new(self.id, &self.part, &self.schemas) {
             self.engine = engine;
         }
         let mut work = Work::new(pool);

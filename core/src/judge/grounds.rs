@@ -3,10 +3,13 @@
 
 use super::{ChainRule, Hold, Rule, Writer};
 use crate::{
-    changeset::{ChangeSet, EngineKind, Header, Payload, WorkspaceKey},
+    changeset::{
+        ChangeSet, EngineKind, Header,
+        crypt::{OpenError, WorkspaceKey, decrypt},
+    },
     control::{Member, Role, Standing},
     id::{Actor, WorkspaceId, automerge_actor, yrs_client},
-    schema::{Authority, Part, PartShape, Residency, Schema, SchemaLog, SchemaRule},
+    schema::{Schema, SchemaLog, SchemaRule, WriterIs},
 };
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
@@ -74,9 +77,9 @@ impl<'a> Grounds<'a> {
             return Err(ChainRule::Author { named: header.author, admitted: member.user }.into());
         }
         let schema = self.schema(header, seen)?;
-        let part = part(header, &schema)?;
-        self.rights(header, member, part, seen)?;
-        crate::changeset::check_routes(header, &schema)?;
+        schema.judge_part(&header.part, header.engine)?;
+        self.rights(header, member, &schema, seen)?;
+        schema.judge_route(&header.part, &header.route)?;
         let writer = writer(header, member, self.standing.role(member, seen), known)?;
         Ok(Cleared { payload: self.payload(change)?, schema, writer })
     }
@@ -91,81 +94,47 @@ impl<'a> Grounds<'a> {
         }
         if schema.version() != header.schema_version {
             let (named, actual) = (header.schema_version, schema.version());
-            return Err(ChainRule::SchemaVersion { named, actual }.into());
+            return Err(SchemaRule::VersionMismatch { named, actual }.into());
         }
-        Ok(schema)
+        if !header.entity.of_kind(schema.kind()) {
+            return Err(ChainRule::OtherKind { named: schema.kind().to_owned() }.into());
+        }
+        Ok(Arc::clone(schema))
     }
 
     /// Whether the writer, or the user it writes for, may write the part.
-    fn rights(&self, header: &Header, member: &Member, part: &Part, seen: u64) -> Result<(), Stop> {
+    fn rights(&self, header: &Header, member: &Member, schema: &Schema, seen: u64) -> Result<(), Stop> {
         let own = self.standing.role(member, seen);
         let (role, user) = match (own, header.on_behalf_of) {
-            (Role::Server | Role::Gateway, Some(user)) => {
-                (self.standing.user(&user, seen).unwrap_or(Role::Reader), user)
-            }
+            (Role::Server | Role::Gateway, Some(user)) => (self.standing.user(&user, seen), user),
             (Role::Gateway, None) => return Err(ChainRule::OnBehalf { role: own, present: false }.into()),
             (Role::Reader | Role::Member | Role::Owner, Some(_)) => {
                 return Err(ChainRule::OnBehalf { role: own, present: true }.into());
             }
-            (Role::Server | Role::Reader | Role::Member | Role::Owner, None) => (own, header.author),
+            (Role::Server | Role::Reader | Role::Member | Role::Owner, None) => (Some(own), header.author),
         };
-        let server = role == Role::Server;
-        let writes = match role {
-            Role::Member | Role::Owner | Role::Server => true,
-            Role::Reader | Role::Gateway => false,
+        let writes = matches!(role, Some(Role::Member | Role::Owner));
+        let writer = WriterIs {
+            member: writes,
+            owner: role == Some(Role::Owner),
+            creator: writes && user == header.entity.creator,
+            server: role == Some(Role::Server),
         };
-        let allowed = match part.authority {
-            Authority::Member => writes,
-            Authority::Owner => role == Role::Owner,
-            Authority::Creator => writes && user == header.entity.creator,
-            Authority::Server => server,
-        };
-        if allowed && (part.residency != Residency::ServerOnly || server) {
-            return Ok(());
-        }
-        let needed = match (part.residency, part.authority) {
-            (Residency::ServerOnly, _) | (_, Authority::Server) => "server",
-            (_, Authority::Member) => "member",
-            (_, Authority::Owner) => "owner",
-            (_, Authority::Creator) => "the entity's creator",
-        };
-        Err(ChainRule::Role { role, part: header.part.clone(), needed: needed.to_owned() }.into())
+        Ok(schema.judge_writer(&header.part, writer)?)
     }
 
     /// The engine's bytes.
     fn payload<'c>(&self, change: &'c ChangeSet) -> Result<Cow<'c, [u8]>, Stop> {
-        let bytes = match change.payload() {
-            Payload::Present(bytes) => bytes,
-            Payload::Erased | Payload::Absent => return Err(Stop::Hold(Hold::Payload)),
-        };
-        match change.header().key_epoch {
-            None => Ok(Cow::Borrowed(bytes)),
-            Some(epoch) => {
-                let key = self.keys.get(&epoch).ok_or(Stop::Hold(Hold::Key(epoch)))?;
-                let opened = crate::changeset::open(key, change.header(), bytes);
-                Ok(Cow::Owned(opened.map_err(|_| ChainRule::Sealed)?))
-            }
+        let bytes = change.payload().bytes().ok_or(Stop::Hold(Hold::Payload))?;
+        let Some(epoch) = change.header().key_epoch else { return Ok(Cow::Borrowed(bytes)) };
+        let key = self.keys.get(&epoch).ok_or(Stop::Hold(Hold::Key(epoch)))?;
+        match decrypt(change, key) {
+            Ok(opened) => Ok(Cow::Owned(opened)),
+            Err(OpenError::Refused(rule)) => Err(rule.into()),
+            Err(OpenError::KeyEpoch { .. }) => Err(Stop::Hold(Hold::Key(epoch))),
+            Err(OpenError::InClear | OpenError::Husk) => Err(Stop::Hold(Hold::Payload)),
         }
     }
-}
-
-/// The part that a header names, held by the engine it names.
-fn part<'s>(header: &Header, schema: &'s Schema) -> Result<&'s Part, Stop> {
-    let part = schema
-        .part(&header.part)
-        .ok_or_else(|| SchemaRule::UnknownPart { part: header.part.clone() })?;
-    if part.residency == Residency::Local {
-        return Err(SchemaRule::LocalPart { part: header.part.clone() }.into());
-    }
-    let engine = match part.shape {
-        PartShape::Record(_) => EngineKind::Automerge,
-        PartShape::Body(_) => EngineKind::Yrs,
-        PartShape::Log(_) => EngineKind::Log,
-    };
-    if engine != header.engine {
-        return Err(SchemaRule::WrongEngine { part: header.part.clone() }.into());
-    }
-    Ok(part)
 }
 
 /// The chain's writer: the one known, or a new one, whose actor is derived unless a gateway names

@@ -26,16 +26,6 @@ pub enum ChainRule {
         /// In the control log.
         admitted: UserId,
     },
-    /// The writer's role does not allow it.
-    #[error("a {role:?} may not write part `{part}`, whose authority is {needed}")]
-    Role {
-        /// The writer's role.
-        role: Role,
-        /// The part.
-        part: String,
-        /// What it asks for.
-        needed: String,
-    },
     /// Only servers and gateways write on behalf of others, and gateways always do.
     #[error("a {role:?} {}", if *.present { "may not write on behalf of another user" } else { "must name the user it writes for" })]
     OnBehalf {
@@ -65,14 +55,6 @@ pub enum ChainRule {
     /// The stamp does not rise within the chain.
     #[error("its stamp does not lie above the one before it in its chain")]
     Stamp,
-    /// It names an older schema version than its past does.
-    #[error("it names schema version {named}, but its past has version {past}: write the newer one")]
-    SchemaWentBack {
-        /// What it names.
-        named: u32,
-        /// What its past has.
-        past: u32,
-    },
     /// It names a schema that was activated later than its author had looked.
     #[error("it names a schema that control record {active} activated, but its author had seen {seen}")]
     SchemaAhead {
@@ -81,13 +63,11 @@ pub enum ChainRule {
         /// What its author had seen.
         seen: u64,
     },
-    /// The version in the header is not the schema's.
-    #[error("it names schema version {named}, but the schema of that id has version {actual}")]
-    SchemaVersion {
-        /// In the header.
-        named: u32,
-        /// The schema's.
-        actual: u32,
+    /// The entity is of another kind.
+    #[error("it names a schema of kind `{named}`, but the entity's id is of another kind")]
+    OtherKind {
+        /// The schema's kind.
+        named: String,
     },
     /// Another workspace's.
     #[error("it belongs to another workspace")]
@@ -98,9 +78,6 @@ pub enum ChainRule {
         /// The bound.
         max: u64,
     },
-    /// A sealed payload that its key does not open.
-    #[error("the payload does not open under the workspace key of its epoch")]
-    Sealed,
 }
 
 impl ChainRule {
@@ -109,19 +86,16 @@ impl ChainRule {
         match self {
             ChainRule::NotAdmitted { .. } => "origin-not-admitted",
             ChainRule::Author { .. } => "author-not-admitted",
-            ChainRule::Role { .. } => "role",
             ChainRule::OnBehalf { .. } => "on-behalf",
             ChainRule::BehalfChanged => "on-behalf-changed",
             ChainRule::ForeignActor => "foreign-actor",
             ChainRule::Redundant { .. } => "dependency-redundant",
             ChainRule::DependsOnRefused { .. } => "dependency-refused",
             ChainRule::Stamp => "stamp",
-            ChainRule::SchemaWentBack { .. } => "schema-went-back",
             ChainRule::SchemaAhead { .. } => "schema-ahead",
-            ChainRule::SchemaVersion { .. } => "schema-version",
+            ChainRule::OtherKind { .. } => "other-kind",
             ChainRule::Workspace => "workspace",
             ChainRule::Chains { .. } => "chains",
-            ChainRule::Sealed => "sealed",
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Writing and sealing.
 
-use super::{Intent, Replica};
+use super::{Intent, Open, Replica};
 use crate::{
     body::ViewId,
-    changeset::{SealError, Signed, seal},
+    changeset::{ChangeSet, SealError, Signed, seal},
     document::{self, Document, Draft, EditError, Edited},
     id::{Actor, ChangeSetId, DocumentId, EntityId, automerge_actor, yrs_client},
-    judge::{Grounds, Writer},
+    judge::Writer,
     limits,
     schema::{PartShape, Residency, Schema},
 };
@@ -90,17 +90,11 @@ impl Replica {
         let id = DocumentId::of(&entity, part);
         let (writer, user) = self.writer(&schema, &id, part)?;
         if !self.documents.contains_key(&id) {
-            let document = Document::new(entity, part, chain).map_err(|rule| EditError::Refused(rule.into()))?;
-            self.documents.insert(id, document);
+            let document = Document::new(entity, part, chain);
+            self.documents.insert(id, document.ok_or_else(|| unknown(&schema))?);
         }
-        let grounds = Grounds {
-            workspace: self.workspace,
-            standing: &self.standing,
-            schemas: &self.schemas,
-            keys: &self.keys,
-        };
         let key = match self.standing.key_epoch() {
-            Some(epoch) => Some((epoch, self.keys.get(&epoch).ok_or(WriteError::NoKey { epoch })?)),
+            Some(epoch) => Some(self.keys.get(&epoch).ok_or(WriteError::NoKey { epoch })?),
             None => None,
         };
         let pen = document::Pen {
@@ -111,6 +105,7 @@ impl Replica {
             schema,
             control: self.standing.tip(),
             key,
+            foreign: None,
             replaces,
             view,
         };
@@ -118,8 +113,8 @@ impl Replica {
             return Err(WriteError::UnknownKind { kind: kind.to_owned() });
         };
         let intent = Intent::of(document, kind, view, draft);
-        let edited = document.write(&pen, draft, &grounds)?;
-        self.open.push((id, edited.id));
+        let edited = document.write(&pen, draft)?;
+        self.open.push(Open { document: id, chain: pen.writer.chain, seq: edited.seq, id: edited.id });
         if let Some(intent) = intent {
             self.intents.insert(edited.id, intent.named(edited.id, pen.hlc, pen.writer.chain));
         }
@@ -160,23 +155,25 @@ impl Replica {
     /// # Errors
     /// Where the key is not the pen's.
     pub fn flush(&mut self, key: &SigningKey) -> Result<Vec<Signed>, SealError> {
-        let mut groups: BTreeMap<bool, Vec<(DocumentId, ChangeSetId)>> = BTreeMap::new();
-        for (document, id) in &self.open {
-            let synced = self.documents.get(document).is_some_and(is_synced);
-            groups.entry(synced).or_default().push((*document, *id));
+        let mut groups: BTreeMap<bool, Vec<&ChangeSet>> = BTreeMap::new();
+        for open in &self.open {
+            let Some(document) = self.documents.get(&open.document) else { continue };
+            // What stopped counting before it was sealed is made again by a rebase, not sent.
+            let chain = document.graph().chain(&open.chain);
+            let kept = chain.and_then(|chain| document.kept(chain, open.seq));
+            if let Some(kept) = kept.filter(|kept| kept.change.id() == open.id) {
+                groups.entry(is_synced(document)).or_default().push(&kept.change);
+            }
         }
         let mut flushed = Vec::with_capacity(self.open.len());
         for group in groups.into_values() {
             for part in group.chunks(limits::FLUSH_CHANGE_SETS_MAX) {
-                let changes = part.iter().filter_map(|(document, id)| {
-                    self.documents.get(document)?.open_change(id).cloned()
-                });
-                for signed in seal(key, changes.collect())? {
-                    if let Some(document) = self.documents.get_mut(&signed.change.header().document()) {
-                        document.prove_own(&signed);
-                    }
-                    flushed.push(signed);
-                }
+                flushed.extend(seal(key, part.iter().map(|change| (*change).clone()).collect())?);
+            }
+        }
+        for signed in &flushed {
+            if let Some(document) = self.documents.get_mut(&signed.change.header().document()) {
+                document.prove_own(signed);
             }
         }
         self.open.clear();

@@ -2,7 +2,7 @@
 
 use super::Replica;
 use crate::{
-    changeset::{Verified, WorkspaceKey},
+    changeset::{Verified, crypt::WorkspaceKey},
     control::{Added, ControlBody, ControlError, SignedControl, Standing},
     document::{Document, Event, Kept, Received, State},
     id::{ChangeSetId, DocumentId},
@@ -109,14 +109,9 @@ impl Replica {
         });
         let Some((header, schema)) = known else { return false };
         let chain = self.chain_of(schema.kind());
-        match Document::new(header.entity, &header.part, chain) {
-            Ok(document) => {
-                self.documents.insert(id, document);
-                true
-            }
-            // No version declares the part: it waits for one that does.
-            Err(_) => false,
-        }
+        // Where no version declares the part, it waits for one that does.
+        let document = Document::new(header.entity, &header.part, chain);
+        document.is_some_and(|document| self.documents.insert(id, document).is_none())
     }
 
     /// Takes a control record in.
@@ -160,10 +155,14 @@ impl Replica {
         intake
     }
 
-    /// Takes a workspace key in.
-    pub fn workspace_key(&mut self, epoch: u32, key: WorkspaceKey) -> Intake {
+    /// Takes a workspace key in, if it is the one that the control log names by its fingerprint: a
+    /// wrong key would make honest change sets look forged.
+    pub fn workspace_key(&mut self, key: WorkspaceKey) -> Intake {
         let mut intake = Intake::default();
-        self.keys.insert(epoch, key);
+        if self.standing.key_fingerprint(key.epoch()) != Some(key.fingerprint()) {
+            return intake;
+        }
+        self.keys.insert(key.epoch(), key);
         self.review(false, &mut intake);
         intake
     }

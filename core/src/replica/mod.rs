@@ -10,7 +10,7 @@ pub use intake::{Arrival, Intake};
 pub use rebase::{Intent, Plan, Returned, Step, Why, plan};
 
 use crate::{
-    changeset::{Signed, WorkspaceKey},
+    changeset::{Signed, crypt::WorkspaceKey},
     control::{ControlLog, Standing},
     document::{Document, Kept},
     hlc::{Hlc, HlcClock},
@@ -40,6 +40,15 @@ impl Pen {
     }
 }
 
+/// An own change set that no flush has sealed yet.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    document: DocumentId,
+    chain: Chain,
+    seq: u64,
+    id: ChangeSetId,
+}
+
 /// One device's copy of a workspace.
 #[derive(Debug)]
 pub struct Replica {
@@ -58,7 +67,7 @@ pub struct Replica {
     /// Own edits as they were asked for, until they are final.
     intents: BTreeMap<ChangeSetId, Intent>,
     /// Own change sets that no flush has sealed yet, in order.
-    open: Vec<(DocumentId, ChangeSetId)>,
+    open: Vec<Open>,
 }
 
 impl Replica {

@@ -141,8 +141,8 @@ impl Lab {
     }
 
     /// A new entity's id.
-    pub fn entity(&mut self, creator: UserId) -> EntityId {
-        EntityId { creator, nonce: self.rng.bytes() }
+    pub fn entity(&mut self, creator: UserId, kind: &str) -> EntityId {
+        EntityId::new(creator, kind, self.rng.bytes())
     }
 }
 

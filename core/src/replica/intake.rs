@@ -6,7 +6,7 @@ use crate::{
     control::{Added, ControlBody, ControlError, SignedControl, Standing},
     document::{Document, Event, Kept, Received, State},
     id::{ChangeSetId, DocumentId},
-    judge::{Grounds, Hold},
+    judge::{Grounds, Hold, Stop},
     limits,
     schema::{Schema, SchemaLog, SchemaLogError},
 };
@@ -73,20 +73,8 @@ impl Replica {
     /// Takes change sets of one document in.
     fn receive_in(&mut self, id: DocumentId, batch: Vec<Kept>, intake: &mut Intake) {
         if !self.documents.contains_key(&id) && !self.open_document(id, &batch) {
-            let waiting = self.homeless.entry(id).or_default();
             for kept in batch {
-                let header = kept.change.header();
-                let hold = Hold::Schema { schema: header.schema, version: header.schema_version };
-                let change = kept.change.id();
-                if waiting.iter().any(|other| other.change.id() == change) {
-                    continue;
-                }
-                if waiting.len() >= limits::PARKED_MAX {
-                    intake.dropped.push(change);
-                    continue;
-                }
-                intake.arrivals.push(Arrival { document: id, id: change, state: State::Held(hold) });
-                waiting.push(kept);
+                self.wait_outside(id, kept, intake);
             }
             return;
         }
@@ -101,11 +89,35 @@ impl Replica {
         }
     }
 
+    /// Keeps a change set of a document that cannot be opened yet.
+    fn wait_outside(&mut self, document: DocumentId, kept: Kept, intake: &mut Intake) {
+        let id = kept.change.id();
+        let state = match self.grounds().clear(&kept.change, None) {
+            Err(Stop::Refuse(rule)) => State::Refused(rule),
+            Err(Stop::Hold(hold)) => State::Held(hold),
+            Ok(_) => {
+                let header = kept.change.header();
+                State::Held(Hold::Schema { schema: header.schema, version: header.schema_version })
+            }
+        };
+        let waiting = self.homeless.entry(document).or_default();
+        let known = waiting.iter().any(|other| other.change.id() == id);
+        if matches!(state, State::Held(_)) && !known {
+            if waiting.len() >= limits::PARKED_MAX {
+                intake.dropped.push(id);
+                return;
+            }
+            waiting.push(kept);
+        }
+        intake.arrivals.push(Arrival { document, id, state });
+    }
+
     /// Opens the document of a batch, if the schema of one of them is known.
     fn open_document(&mut self, id: DocumentId, batch: &[Kept]) -> bool {
         let known = batch.iter().find_map(|kept| {
             let header = kept.change.header();
-            Some((header, self.schemas.by_id(&header.schema)?))
+            let schema = self.schemas.by_id(&header.schema)?;
+            header.entity.of_kind(schema.kind()).then_some((header, schema))
         });
         let Some((header, schema)) = known else { return false };
         let chain = self.chain_of(schema.kind());

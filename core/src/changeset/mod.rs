@@ -17,6 +17,7 @@
 //! | `codec` | postcard, bounded and canonical |
 //! | `rule` | why an envelope is refused |
 
+pub mod bundle;
 mod change_set;
 mod check;
 mod codec;
@@ -30,14 +31,19 @@ mod proof;
 mod rule;
 mod stored;
 pub mod tags;
+mod tip;
 
+pub use bundle::{Bundle, BundleError, BundleItem, BundleWriter};
 pub use change_set::ChangeSet;
 pub use check::is_part_name;
 pub use codec::{Form, Malformed};
+pub use crypt::{OpenError, SealedFault, WorkspaceKey, decrypt, encrypt};
 pub use flush::{FlushProof, SealError, seal, seal_verified};
 pub use header::{ControlPosition, Dep, EngineKind, Header, RULES_VERSION};
+pub use pack::PackFault;
 pub use payload::Payload;
 pub use proof::{FlushCache, Proof, Signed, Verified};
 pub use rule::EnvelopeRule;
 pub use stored::{SIGNED_BYTES_MAX, STORED_VERSION};
 pub use tags::{Purpose, Signature, SignatureFault};
+pub use tip::{Follows, Link, Tip};

@@ -3,8 +3,12 @@
 /// Largest payload of one change set. A paste of 200,000 characters fits; what an engine does with
 /// a larger one is not bounded by any of the scans.
 pub const PAYLOAD_BYTES_MAX: usize = 256 << 10;
-/// Largest encoded header. The fields are fixed but for deps, route, part name and extension.
-pub const HEADER_BYTES_MAX: usize = 16 << 10;
+/// What sealing a payload under a workspace key may add to it: a synthetic value of 32 bytes, an
+/// authentication tag of 16, and one byte that says how the plaintext is packed.
+pub const SEALED_BYTES_ADDED_MAX: usize = 49;
+/// Largest encoded header: room for [`DEPS_MAX`] dependencies of 82 bytes, every route and the
+/// extension at their bounds, so that no header that keeps the other bounds is refused for this one.
+pub const HEADER_BYTES_MAX: usize = 96 << 10;
 /// Largest extension area that is hashed and kept for readers that do not know it.
 pub const EXTENSION_BYTES_MAX: usize = 4 << 10;
 /// Most dependencies one change set names: its frontier beside its own chain. A replica that saw
@@ -18,6 +22,8 @@ pub const ROUTE_BYTES_MAX: usize = 256;
 pub const FLUSH_CHANGE_SETS_MAX: usize = 512;
 /// Hashes in the longest Merkle path (2^9 = 512 leaves).
 pub const MERKLE_PATH_MAX: usize = 9;
+/// Flushes that one cache remembers as verified: a link interleaves the flushes of few origins.
+pub const FLUSHES_REMEMBERED_MAX: usize = 64;
 /// How far a received stamp may raise the local clock above the wall clock.
 pub const CLOCK_RAISE_MS_MAX: u64 = 60_000;
 /// Largest frame on a link, and the largest that zstd may unpack to.

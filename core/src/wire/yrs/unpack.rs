@@ -36,7 +36,11 @@ pub(super) fn rebuild(
     let mut anchored = pen.client.is_some();
     if first & 7 == FORM_CONTROL {
         match first >> 3 {
-            CONTROL_RAW => return Ok((raw(r.rest())?, Trail::default())),
+            CONTROL_RAW => {
+                let update = r.rest();
+                bounded(update)?;
+                return Ok((update.to_vec(), Trail::default()));
+            }
             CONTROL_CLOCK if anchored => {}
             CONTROL_CLIENT => {
                 home.client = r.number("client")?;
@@ -88,12 +92,12 @@ pub(super) fn rebuild(
         }
     }
     builder.r.end("the update")?;
-    raw(&builder.out)?;
+    bounded(&builder.out)?;
     Ok((builder.out, builder.trail))
 }
 
 /// Checks the length that every payload is bound to.
-fn raw(update: &[u8]) -> Result<Vec<u8>, FormError> {
+fn bounded(update: &[u8]) -> Result<(), FormError> {
     if update.len() > limits::PAYLOAD_BYTES_MAX {
         return Err(FormError::TooMany {
             what: "update bytes",
@@ -101,7 +105,7 @@ fn raw(update: &[u8]) -> Result<Vec<u8>, FormError> {
             max: limits::PAYLOAD_BYTES_MAX as u64,
         });
     }
-    Ok(update.to_vec())
+    Ok(())
 }
 
 fn clock_of(value: u64) -> Result<u32, FormError> {

@@ -3,7 +3,7 @@
 //! The test runs itself again as a child that rewrites one file over and over, kills it (SIGKILL on
 //! Unix) after a few milliseconds, and looks at what is there.
 
-use anabranch_storage::{bundle, leftover};
+use anabranch_storage::{bounded, leftover, whole};
 use std::{
     env,
     path::Path,
@@ -36,19 +36,21 @@ fn a_killed_writer_leaves_a_whole_file() {
         std::thread::sleep(Duration::from_millis(1 + round * 3));
         child.kill().unwrap();
         child.wait().unwrap();
-        let content = bundle::read(&path, 1 << 20).unwrap();
-        assert!(content.windows(2).all(|pair| pair[0] == pair[1]));
+        let content = bounded::read(&path, 1 << 20).unwrap();
+        let byte = content[0];
+        assert_eq!(content.len(), 200_000 + usize::from(byte), "cut off");
+        assert!(content.iter().all(|other| *other == byte), "mixed");
     }
     leftover::sweep(folder.path(), Duration::ZERO).unwrap();
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-    bundle::replace(&path, b"after the crashes").unwrap();
-    assert_eq!(bundle::read(&path, 100).unwrap(), b"after the crashes");
+    whole::replace(&path, b"after the crashes").unwrap();
+    assert_eq!(bounded::read(&path, 100).unwrap(), b"after the crashes");
 }
 
 #[allow(clippy::unwrap_used)]
 fn write_for_ever(path: &Path) -> ! {
     for byte in (0..=u8::MAX).cycle() {
-        bundle::replace(path, &vec![byte; 200_000 + usize::from(byte)]).unwrap();
+        whole::replace(path, &vec![byte; 200_000 + usize::from(byte)]).unwrap();
     }
     unreachable!("the bytes repeat for ever")
 }

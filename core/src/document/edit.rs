@@ -1,22 +1,23 @@
 //! Writing: an edit becomes one change set, judged by the same gate as everybody's, or nothing.
 
-use super::{Document, EngineDoc, Event, Kept, Received, State};
+use super::{Document, EngineDoc, Event, Kept, engine::{Admitted, Judged}};
 use crate::{
-    body::{self, BodyOp, Selection, ViewId},
+    body::{self, BodyEdit, BodyOp, Selection},
     causal::Node,
     changeset::{
-        ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Payload, RULES_VERSION, WorkspaceKey,
+        ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Payload, RULES_VERSION, Signed,
+        crypt::{WorkspaceKey, encrypt},
     },
     hlc::Hlc,
-    id::{ChainIdx, ChangeSetId, UserId, WorkspaceId},
+    id::{Actor, ChainIdx, ChangeSetId, UserId, ViewId, WorkspaceId},
     judge::{Candidate, Place, Rule, Writer},
     log::{self, Entry},
-    patch::{Cause, Patch},
-    record::{self, RecordOp},
+    patch::{Cause, Patch, Step},
+    record::{self, RecordEdit, RecordOp},
     schema::Schema,
-    value::Scalar,
+    value::Value,
 };
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Who writes, when, and under what.
 #[derive(Clone, Debug)]
@@ -48,8 +49,8 @@ pub struct Pen<'a> {
 pub enum Draft<'a> {
     /// Operations on a record.
     Record(&'a [RecordOp]),
-    /// Operations on a body, with the selection before them.
-    Body(&'a [BodyOp], Option<Selection>),
+    /// Operations on a body.
+    Body(&'a [BodyOp]),
     /// A log entry.
     Entry(&'a Entry),
     /// The view's last step is taken back.
@@ -125,7 +126,7 @@ impl Document {
     pub fn write(&mut self, pen: &Pen<'_>, draft: &Draft<'_>) -> Result<Edited, EditError> {
         let (mut header, place) = self.envelope(pen)?;
         let made = self.make(pen, &place, draft)?;
-        header.route = self.routes(&pen.schema, &place);
+        header.route = routes(&pen.schema, &self.part, &made.patches);
         let change = match pen.key {
             Some(key) => encrypt(header, &made.payload, key)?,
             None => ChangeSet::new(header.describe(&made.payload), Payload::Present(made.payload))?,
@@ -231,27 +232,21 @@ impl Document {
             EngineDoc::Body(_) => "body",
             EngineDoc::Log(_) => "log",
         };
-        let part = |wants| EditError::Part { part: self.part.clone(), holds, wants };
+        let other = |wants| EditError::Part { part: self.part.clone(), holds, wants };
         match (&mut self.engine, draft) {
             (EngineDoc::Record(doc), Draft::Record(ops)) => {
-                let edit = doc.edit(place, pen.view, ops)?;
-                let route = routes(&pen.schema, &self.part, doc, ops);
-                Ok(Made { payload: edit.payload, patches: edit.patches, cause: Cause::Local, selection: None, route })
+                Ok(Made::of_record(doc.edit(place, pen.view, ops)?, Cause::Local))
             }
-            (EngineDoc::Record(doc), Draft::Undo | Draft::Redo) => {
-                let (edit, word) = match draft {
-                    Draft::Undo => (doc.undo(place, pen.view)?, "undo"),
-                    Draft::Redo | Draft::Record(_) | Draft::Body(..) | Draft::Entry(_) => {
-                        (doc.redo(place, pen.view)?, "redo")
-                    }
-                };
-                let edit = edit.ok_or(EditError::NoStep(word))?;
-                let route = Vec::new();
-                Ok(Made { payload: edit.payload, patches: edit.patches, cause: Cause::Undo, selection: None, route })
+            (EngineDoc::Record(doc), Draft::Undo) => {
+                let edit = doc.undo(place, pen.view)?.ok_or(EditError::NoStep("undo"))?;
+                Ok(Made::of_record(edit, Cause::Undo))
             }
-            (EngineDoc::Body(doc), Draft::Body(ops, selection)) => {
-                let edit = doc.edit(place, pen.view, ops, selection.clone())?;
-                Ok(Made::of_body(edit, Cause::Local))
+            (EngineDoc::Record(doc), Draft::Redo) => {
+                let edit = doc.redo(place, pen.view)?.ok_or(EditError::NoStep("redo"))?;
+                Ok(Made::of_record(edit, Cause::Undo))
+            }
+            (EngineDoc::Body(doc), Draft::Body(ops)) => {
+                Ok(Made::of_body(doc.edit(place, pen.view, ops)?, Cause::Local))
             }
             (EngineDoc::Body(doc), Draft::Undo) => {
                 let edit = doc.undo(place, pen.view)?.ok_or(EditError::NoStep("undo"))?;
@@ -265,14 +260,42 @@ impl Document {
                 let payload = log::encode(entry);
                 let candidate = Candidate { place, payload: &payload };
                 let judged = self.engine.judge(&self.part, &candidate).map_err(EditError::Refused)?;
-                Ok(Made { payload, patches: Vec::new(), cause: Cause::Local, selection: None, route: Vec::new() }
-                    .with_entry(judged))
+                let cause = Cause::Local;
+                Ok(Made { payload, patches: Vec::new(), cause, selection: None, entry: Some(judged) })
             }
-            (_, Draft::Record(_)) => Err(part("record")),
-            (_, Draft::Body(..)) => Err(part("body")),
-            (_, Draft::Entry(_)) => Err(part("log")),
+            (_, Draft::Record(_)) => Err(other("record")),
+            (_, Draft::Body(_)) => Err(other("body")),
+            (_, Draft::Entry(_)) => Err(other("log")),
             (EngineDoc::Log(_), Draft::Undo) => Err(EditError::NoStep("undo")),
             (EngineDoc::Log(_), Draft::Redo) => Err(EditError::NoStep("redo")),
         }
     }
+}
+
+impl Made {
+    fn of_record(edit: RecordEdit, cause: Cause) -> Made {
+        Made { payload: edit.payload, patches: edit.patches, cause, selection: None, entry: None }
+    }
+
+    fn of_body(edit: BodyEdit, cause: Cause) -> Made {
+        Made { payload: edit.payload, patches: edit.patches, cause, selection: edit.selection, entry: None }
+    }
+}
+
+/// The route values that an edit changed.
+fn routes(schema: &Schema, part: &str, patches: &[Patch]) -> Vec<(String, Value)> {
+    let routed = |patch: &Patch| match patch {
+        Patch::Put { path, value } => match path.as_slice() {
+            [Step::Key(name)] if schema.spec().route.contains(name) => Some((name.clone(), value.clone())),
+            _ => None,
+        },
+        Patch::Splice { .. }
+        | Patch::Format { .. }
+        | Patch::Embed { .. }
+        | Patch::Insert { .. }
+        | Patch::Remove { .. } => None,
+    };
+    let values: BTreeMap<String, Value> =
+        if part == "record" { patches.iter().filter_map(routed).collect() } else { BTreeMap::new() };
+    values.into_iter().collect()
 }

@@ -1,11 +1,10 @@
 //! Writing and sealing.
 
-use super::{Intent, Open, Replica};
+use super::{Intent, Open, Replica, rebase::Asked};
 use crate::{
-    body::ViewId,
     changeset::{ChangeSet, SealError, Signed, seal},
     document::{self, Document, Draft, EditError, Edited},
-    id::{Actor, ChangeSetId, DocumentId, EntityId, automerge_actor, yrs_client},
+    id::{Actor, ChangeSetId, DocumentId, EntityId, ViewId, automerge_actor, yrs_client},
     judge::Writer,
     limits,
     schema::{PartShape, Residency, Schema},
@@ -91,7 +90,7 @@ impl Replica {
         let (writer, user) = self.writer(&schema, &id, part)?;
         if !self.documents.contains_key(&id) {
             let document = Document::new(entity, part, chain);
-            self.documents.insert(id, document.ok_or_else(|| unknown(&schema))?);
+            self.documents.insert(id, document.ok_or_else(|| unknown(&schema, part))?);
         }
         let key = match self.standing.key_epoch() {
             Some(epoch) => Some(self.keys.get(&epoch).ok_or(WriteError::NoKey { epoch })?),
@@ -112,11 +111,21 @@ impl Replica {
         let Some(document) = self.documents.get_mut(&id) else {
             return Err(WriteError::UnknownKind { kind: kind.to_owned() });
         };
-        let intent = Intent::of(document, kind, view, draft);
+        let asked = Asked::of(document, draft);
         let edited = document.write(&pen, draft)?;
         self.open.push(Open { document: id, chain: pen.writer.chain, seq: edited.seq, id: edited.id });
-        if let Some(intent) = intent {
-            self.intents.insert(edited.id, intent.named(edited.id, pen.hlc, pen.writer.chain));
+        if let Some(asked) = asked {
+            let intent = Intent {
+                id: edited.id,
+                chain: pen.writer.chain,
+                hlc: pen.hlc,
+                kind: kind.to_owned(),
+                entity,
+                part: part.to_owned(),
+                view,
+                asked,
+            };
+            self.intents.insert(edited.id, intent);
         }
         Ok((id, edited))
     }
@@ -131,11 +140,7 @@ impl Replica {
         let pen = self.pen.as_ref().ok_or(WriteError::NoPen)?;
         let member =
             self.standing.member(&pen.origin, self.standing.tip().number).ok_or(WriteError::NotAdmitted)?;
-        let declared = schema.part(part).ok_or_else(|| WriteError::UnknownPart {
-            kind: schema.kind().to_owned(),
-            part: part.to_owned(),
-            parts: schema.spec().parts.keys().cloned().collect(),
-        })?;
+        let declared = schema.part(part).ok_or_else(|| unknown(schema, part))?;
         if declared.residency == Residency::Local {
             return Err(WriteError::Local { part: part.to_owned() });
         }
@@ -190,4 +195,12 @@ impl Replica {
 fn is_synced(document: &Document) -> bool {
     let part = document.schema().and_then(|schema: &Arc<Schema>| schema.part(document.part()));
     part.is_none_or(|part| part.residency == Residency::Synced)
+}
+
+fn unknown(schema: &Schema, part: &str) -> WriteError {
+    WriteError::UnknownPart {
+        kind: schema.kind().to_owned(),
+        part: part.to_owned(),
+        parts: schema.spec().parts.keys().cloned().collect(),
+    }
 }

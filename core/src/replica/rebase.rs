@@ -4,11 +4,11 @@
 
 use super::{Pen, Replica, WriteError};
 use crate::{
-    body::{BodyIntent, BodyOp, IdMap, ViewId},
+    body::{BodyIntent, BodyOp, IdMap},
     control::{ControlId, Excluded},
     document::{Document, Draft, EngineDoc, Event, State},
     hlc::Hlc,
-    id::{Chain, ChangeSetId, DocumentId, EntityId},
+    id::{Chain, ChangeSetId, DocumentId, EntityId, ViewId},
     judge::Rule,
     log::Entry,
     record::RecordOp,
@@ -45,6 +45,21 @@ pub enum Asked {
     Body(Vec<BodyIntent>),
     /// Of a log.
     Entry(Entry),
+}
+
+impl Asked {
+    /// What a draft asks of a document as it is now. None for undo and redo: what they take back is
+    /// itself made again or not.
+    pub(super) fn of(document: &Document, draft: &Draft<'_>) -> Option<Asked> {
+        match (draft, document.engine()) {
+            (Draft::Record(ops), _) => Some(Asked::Record(ops.to_vec())),
+            (Draft::Entry(entry), _) => Some(Asked::Entry((*entry).clone())),
+            (Draft::Body(ops), EngineDoc::Body(body)) => {
+                Some(Asked::Body(ops.iter().map(|op| body.to_intent(op)).collect()))
+            }
+            (Draft::Body(_), EngineDoc::Record(_) | EngineDoc::Log(_)) | (Draft::Undo | Draft::Redo, _) => None,
+        }
+    }
 }
 
 /// Why an own change set does not count for good.
@@ -205,7 +220,7 @@ impl Replica {
             Asked::Entry(entry) => Draft::Entry(entry),
             Asked::Body(intents) => {
                 ops = self.documents.get_mut(&id).map(|document| body_ops(document, intents, map));
-                Draft::Body(ops.as_deref().unwrap_or_default(), None)
+                Draft::Body(ops.as_deref().unwrap_or_default())
             }
         };
         let (document, edited) = self.write_again(

@@ -123,7 +123,7 @@ impl Lab {
         self.record(ControlBody::Member { user, origin, role, salt });
         let mut replica = self.empty_replica();
         replica.take_pen(Pen { origin, user, epoch: Epoch(0), lane: Lane(0) });
-        self.stations.push(Station { replica, key, user, flushes: FlushCache::new() });
+        self.stations.push(Station::new(replica, key, user));
         self.stations.len().saturating_sub(1)
     }
 
@@ -147,6 +147,11 @@ impl Lab {
 }
 
 impl Station {
+    /// A device.
+    pub fn new(replica: Replica, key: SigningKey, user: UserId) -> Self {
+        Station { replica, key, user, flushes: FlushCache::new() }
+    }
+
     /// Seals what it wrote since the last time.
     ///
     /// # Errors

@@ -258,3 +258,8 @@ pub fn yrs_client(chain: &Chain, document: &DocumentId, salt: &ActorSalt) -> u64
     low.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
     (u64::from_le_bytes(low) & ((1 << 53) - 1)).max(1)
 }
+
+/// A view of a document: an editor's pane, a window. Undo belongs to it. Chosen by the
+/// application; local to this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ViewId(pub u64);

@@ -51,8 +51,8 @@ impl Stamp {
 #[derive(Clone, Debug)]
 pub(crate) struct Note {
     pub hlc: Hlc,
-    /// The counter of its first operation.
-    pub start_op: u64,
+    /// The counter of its last operation.
+    pub max_op: u64,
     pub hash: ChangeHash,
     /// The fields it touches, as numbers of [`History::fields`].
     pub fields: SmallVec<[u16; 4]>,
@@ -125,7 +125,7 @@ impl History {
     pub(crate) fn push(
         &mut self,
         chain: ChainIdx,
-        (hlc, start_op, hash): (Hlc, u64, ChangeHash),
+        (hlc, max_op, hash): (Hlc, u64, ChangeHash),
         touched: impl IntoIterator<Item = FieldPath>,
         past: &Arc<Past>,
     ) {
@@ -141,7 +141,7 @@ impl History {
             hlc,
             chain: line.writer.chain,
             seq: (line.notes.len() as u64).saturating_add(1),
-            op: start_op,
+            op: max_op,
             author: line.writer.author,
             line: chain,
         };
@@ -157,7 +157,7 @@ impl History {
         };
         line.notes.push(Note {
             hlc,
-            start_op,
+            max_op,
             hash,
             fields,
             past,
@@ -176,13 +176,15 @@ impl History {
         })
     }
 
-    /// The stamp of the change that holds an operation; none for those of the genesis.
+    /// The stamp of the change that holds an operation; none for those of the genesis and for those
+    /// not yet noted.
     pub(crate) fn of_op(&self, counter: u64, actor: &[u8]) -> Option<Stamp> {
         let actor: [u8; 16] = actor.try_into().ok()?;
         let chain = *self.actors.get(&actor)?;
         let notes = &self.lines.get(&chain)?.notes;
-        let seq = notes.partition_point(|note| note.start_op <= counter);
-        self.stamp(chain, seq as u64, counter)
+        // Counters rise along a chain, so the first change that reaches so far holds the operation.
+        let before = notes.partition_point(|note| note.max_op < counter);
+        self.stamp(chain, (before as u64).saturating_add(1), counter)
     }
 
     /// The newest change by stamp, of all or of an earlier past.
@@ -194,7 +196,7 @@ impl History {
         past.iter()
             .filter_map(|(chain, seq)| {
                 let seq = seq.min(self.held(chain));
-                self.stamp(chain, seq, self.note(chain, seq)?.start_op)
+                self.stamp(chain, seq, self.note(chain, seq)?.max_op)
             })
             .max()
     }
@@ -216,7 +218,7 @@ impl History {
                 let mut seq = seq.min(self.held(chain));
                 while let Some(note) = self.note(chain, seq) {
                     if note.fields.iter().any(|field| numbers.contains(field)) {
-                        return self.stamp(chain, seq, note.start_op);
+                        return self.stamp(chain, seq, note.max_op);
                     }
                     seq = seq.saturating_sub(1);
                 }
@@ -244,7 +246,7 @@ impl History {
             let held = line.notes.len() as u64;
             let mut seq = at.map_or(held, |past| past.seq(chain).min(held));
             while let Some(note) = self.note(chain, seq) {
-                let stamp = self.stamp(chain, seq, note.start_op)?;
+                let stamp = self.stamp(chain, seq, note.max_op)?;
                 if from.iter().any(|other| self.saw(other, &stamp)) {
                     return None;
                 }

@@ -52,6 +52,21 @@ pub const PARKED_BYTES_MAX: usize = 4 << 20;
 pub const SCHEMA_BYTES_MAX: usize = 256 << 10;
 /// Most fields of a schema, nested ones counted.
 pub const SCHEMA_FIELDS_MAX: usize = 512;
+/// Largest canonical form of a schema. What it prints as stays well below [`SCHEMA_BYTES_MAX`], so
+/// every schema that is accepted can be shown and parsed again.
+pub const SCHEMA_ENCODED_BYTES_MAX: usize = 64 << 10;
+/// Deepest nesting of `map` fields in a schema: decoding and judging walk it by recursion.
+pub const SCHEMA_DEPTH_MAX: usize = 16;
+/// Most parts of a schema: each is a document of every entity.
+pub const SCHEMA_PARTS_MAX: usize = 32;
+/// Most words of one choice.
+pub const SCHEMA_CHOICES_MAX: usize = 256;
+/// Longest `about` line, in bytes.
+pub const SCHEMA_ABOUT_BYTES_MAX: usize = 512;
+/// Most errors reported of one schema text; the rest are counted.
+pub const SCHEMA_ERRORS_MAX: usize = 64;
+/// Most schemas of one workspace, all kinds and versions counted.
+pub const SCHEMA_LOG_MAX: usize = 4_096;
 /// Largest control record.
 pub const CONTROL_BYTES_MAX: usize = 256 << 10;
 /// Most chains one document may have: one per device, incarnation and window that ever wrote it.

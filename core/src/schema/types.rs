@@ -252,7 +252,7 @@ pub enum HistoryPolicy {
 }
 
 /// What is indexed for search.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Index {
     /// Every text of the entity.
     FullText,

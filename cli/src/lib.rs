@@ -20,6 +20,11 @@
 #[cfg(feature = "cli")]
 pub mod trace;
 
+/// The examples of README.md, compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 pub use anabranch_core as core;
 pub use anabranch_storage as storage;
 pub use anabranch_transport as transport;

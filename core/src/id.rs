@@ -186,10 +186,6 @@ pub struct Epoch(pub u32);
 )]
 pub struct Lane(pub u16);
 
-/// One view of an app on a document: undo is kept per view. Local to this replica.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ViewId(pub u64);
-
 /// One writer's line of change sets in one document. Within it `seq` is dense from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Chain {

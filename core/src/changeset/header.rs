@@ -1,7 +1,7 @@
 //! The header of a change set: everything that is hashed but the payload itself.
 
 use crate::{
-    changeset::{EnvelopeRule, codec, codec::Form, codec::Malformed, tags},
+    changeset::{EnvelopeRule, Form, Malformed, codec, tags},
     hlc::Hlc,
     id::{Actor, Chain, ChangeSetId, DocumentId, EntityId, SchemaId, UserId, WorkspaceId},
     limits,

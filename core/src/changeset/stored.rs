@@ -3,8 +3,7 @@
 
 use crate::{
     changeset::{
-        ChangeSet, EnvelopeRule, Header, Payload, Proof, Signed, codec,
-        codec::{Form, Reader},
+        ChangeSet, EnvelopeRule, Form, Header, Payload, Proof, Signed, codec, codec::Reader,
     },
     limits,
 };

@@ -185,8 +185,9 @@ fn told(reader: &Reader<'_, Automerge>, path: &[String], raw: &[automerge::Patch
         return Vec::new();
     };
     let objects = containers(reader, rule, &spots);
+    let is_text = matches!(rule, MergeRule::Text);
     let own = raw.iter().filter(|patch| objects.contains(&patch.obj));
-    own.flat_map(|patch| translate(path, &patch.action)).collect()
+    own.filter_map(|patch| translate(path, is_text, &patch.action)).collect()
 }
 
 fn containers(reader: &Reader<'_, Automerge>, rule: &MergeRule, spots: &[Spot]) -> Vec<ObjId> {
@@ -195,7 +196,7 @@ fn containers(reader: &Reader<'_, Automerge>, rule: &MergeRule, spots: &[Spot]) 
 }
 
 /// The gate lets into texts and lists nothing but insertions and deletions.
-fn translate(path: &[String], action: &PatchAction) -> Option<Patch> {
+fn translate(path: &[String], is_text: bool, action: &PatchAction) -> Option<Patch> {
     let small = |number: usize| u32::try_from(number).ok();
     match action {
         PatchAction::SpliceText { index, value, .. } => Some(Patch::Splice {
@@ -212,6 +213,13 @@ fn translate(path: &[String], action: &PatchAction) -> Option<Patch> {
                 .iter()
                 .map(|(value, _, _)| value.to_scalar().map_or(Value::Null, from_scalar))
                 .collect(),
+        }),
+        PatchAction::DeleteSeq { index, length } if is_text => Some(Patch::Splice {
+            path: steps(path),
+            at: small(*index)?,
+            delete: small(*length)?,
+            insert: String::new(),
+            marks: BTreeMap::new(),
         }),
         PatchAction::DeleteSeq { index, length } => Some(Patch::Remove {
             path: steps(path),

@@ -68,8 +68,8 @@ impl RecordDoc {
 
     /// Takes in the next version of the kind; from now on the record is read through it.
     pub fn extend(&mut self, schema: Arc<Schema>) {
-        self.names.extend(&self.part, &schema);
         self.schemas.push(schema.clone());
+        self.names = Names::of(&self.part, &self.schemas);
         self.gate.extend(schema);
     }
 

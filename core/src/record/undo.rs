@@ -195,12 +195,12 @@ pub(crate) fn take_back(
         };
         let value = value.clone();
         if *held {
-            if session.element_stamps(&field, &value).is_empty() {
+            if session.element_changes(&field, &value).is_empty() {
                 attempt(session, fields, &RecordOp::Add { field, value })?;
             }
         } else {
             let written = element_path(path, &value);
-            let stamps = session.element_stamps(&field, &value);
+            let stamps = session.element_changes(&field, &value);
             let own = stamps.iter().all(|stamp| book.is_own(view, &written, *stamp));
             if own && !stamps.is_empty() {
                 attempt(session, fields, &RecordOp::Remove { field, value })?;
@@ -271,7 +271,7 @@ fn register_back(
 
 fn owns_life(session: &Session<'_, '_>, book: &Book, view: ViewId) -> bool {
     let path = [LIFE_KEY.to_owned()];
-    let marks = session.life_stamps();
+    let marks = session.life_changes();
     !marks.is_empty() && marks.iter().all(|mark| book.is_own(view, &path, *mark))
 }
 

@@ -40,6 +40,17 @@ pub const ENTRIES_MAX: usize = 512;
 pub const TEXT_UNITS_MAX: usize = 5_000;
 /// Longest scalar string or byte string in a record.
 pub const SCALAR_BYTES_MAX: usize = 64 << 10;
+/// Most operations of one record change: a text of the longest kind replaced whole takes 10,000. The
+/// gate keeps 16 to 40 bytes for each, so that its memory stays below 1 MiB.
+pub const RECORD_OPS_MAX: usize = 16_384;
+/// Most keys that one record change writes, and most groups and entries it makes: what the gate keeps
+/// of each is larger than of a plain operation.
+pub const RECORD_KEYS_MAX: usize = 4_096;
+/// See [`RECORD_KEYS_MAX`].
+pub const RECORD_FRESH_MAX: usize = 1_024;
+/// Most that the steps of one counter may add up to, signs left out, in a causal past: with every
+/// chain at this bound the sum over [`CHAINS_MAX`] chains still fits an `i64`.
+pub const COUNTER_STEPS_MAX: u64 = 1 << 46;
 /// Largest Automerge operation counter; above it local edits would overflow the engine.
 pub const OP_COUNTER_MAX: u64 = (1 << 31) - 1;
 /// Largest Yrs clock, the range in which every Yjs client computes exactly.

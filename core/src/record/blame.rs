@@ -3,7 +3,7 @@
 
 use super::{Anchor, AnchoredTo, RecordDoc, Side, Written, value::units};
 use crate::{hlc::Hlc, id::OriginId, id::UserId, schema::MergeRule, value::Value};
-use automerge::{ObjId, ObjType, ReadDoc};
+use automerge::{ObjId, ObjType};
 use serde::{Deserialize, Serialize};
 
 /// A run of text from one user and device.

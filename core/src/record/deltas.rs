@@ -5,12 +5,13 @@
 use super::{
     FieldPath, JudgedChange,
     history::Stamp,
-    life::{LIFE_KEY, Life},
+    layout::{LIFE_KEY, set_key},
+    life::Life,
     names::Names,
     read::{Reader, Spot},
     rules::Candidate,
     session::steps,
-    value::{element_key, from_scalar},
+    value::from_scalar,
 };
 use crate::{
     patch::Patch,
@@ -18,7 +19,10 @@ use crate::{
     value::Value,
 };
 use automerge::{Automerge, ObjId, ObjType, PatchAction};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What is compared: the fields that a batch touches, and the entity's life.
 #[derive(Debug)]
@@ -149,7 +153,7 @@ pub(crate) fn life(now: Life) -> Patch {
 fn elements(path: &[String], old: &BTreeSet<Value>, new: &BTreeSet<Value>) -> Vec<Patch> {
     let one = |element: &Value, value: Option<Value>| {
         let mut path = path.to_vec();
-        path.extend(element_key(element));
+        path.extend(set_key(element).map(Cow::into_owned));
         put(&path, value)
     };
     let gone = old.difference(new).map(|element| one(element, None));
@@ -211,7 +215,7 @@ fn translate(path: &[String], is_text: bool, action: &PatchAction) -> Option<Pat
             at: small(*index)?,
             values: values
                 .iter()
-                .map(|(value, _, _)| value.to_scalar().map_or(Value::Null, from_scalar))
+                .map(|(value, _, _)| value.as_scalar().map_or(Value::Null, from_scalar))
                 .collect(),
         }),
         PatchAction::DeleteSeq { index, length } if is_text => Some(Patch::Splice {

@@ -23,7 +23,7 @@ use crate::{
 };
 use automerge::{Automerge, Change, ChangeHash, PatchLog, ROOT, ReadDoc, TextEncoding};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };

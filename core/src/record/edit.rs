@@ -71,11 +71,12 @@ impl RecordDoc {
             .map(|op| Target::of(fields, op))
             .collect::<Result<_, _>>()?;
         self.open(place)?;
+        let life = self.life();
         let base = view.and_then(|view| self.book.continued(view, place.hlc));
         let mut session = Session::new(
             self.engine.transaction(),
             Rules { history: &self.history, names: &self.names },
-            (place.hlc, self.life()),
+            (place.hlc, life),
             base,
         );
         for (op, target) in ops.iter().zip(targets) {

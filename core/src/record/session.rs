@@ -4,13 +4,14 @@
 
 use super::{
     EditError, FieldPath, OpKey, RecordOp,
-    life::{LIFE_KEY, Life},
+    layout::{LIFE_KEY, set_key},
+    life::Life,
     anchor::place_of,
     read::{Reader, Spot},
     rules::Candidate,
     steps::Step,
     target::Target,
-    value::{element_key, from_scalar, to_scalar, units},
+    value::{from_scalar, to_scalar, units},
 };
 use crate::{
     hlc::Hlc,
@@ -25,7 +26,10 @@ use automerge::{
     AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
     transaction::{CommitOptions, Transactable, Transaction},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What an edit did, beside the operations themselves.
 #[derive(Debug, Default)]
@@ -185,7 +189,7 @@ impl<'a, 'd> Session<'a, 'd> {
         other: ScalarValue,
     ) -> Result<(), EditError> {
         let winner = self.tx.get(object, key.as_str()).map_err(failed)?;
-        let repeats = winner.is_some_and(|(value, _)| value.to_scalar() == Some(&wanted));
+        let repeats = winner.is_some_and(|(value, _)| value.as_scalar() == Some(&wanted));
         if repeats {
             self.tx.put(object, key.as_str(), other).map_err(failed)?;
         }
@@ -200,7 +204,7 @@ impl<'a, 'd> Session<'a, 'd> {
             if reader.stamp(&id).is_some() {
                 return None;
             }
-            Some(match value.to_scalar() {
+            Some(match value.as_scalar() {
                 Some(scalar) => from_scalar(scalar),
                 None => reader.entry(&id),
             })
@@ -233,7 +237,7 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     fn add(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
-        let key = element_key(value).ok_or_else(missing)?;
+        let key = spelling(value, &path)?;
         let set = self.container(target)?;
         let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
         let held = self.holding(&spots, &key);
@@ -247,7 +251,7 @@ impl<'a, 'd> Session<'a, 'd> {
         // stamp that is there already came from another device in the same millisecond.
         let stamp = ScalarValue::Int(self.hlc.as_time());
         let winner = self.tx.get(&set, key.as_str()).map_err(failed)?;
-        if winner.is_some_and(|(value, _)| value.to_scalar() == Some(&stamp)) {
+        if winner.is_some_and(|(value, _)| value.as_scalar() == Some(&stamp)) {
             self.tx.delete(&set, key.as_str()).map_err(failed)?;
         }
         self.tx.put(&set, key.as_str(), stamp).map_err(failed)?;
@@ -259,7 +263,7 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     fn remove(&mut self, path: FieldPath, value: &Value) -> Result<(), EditError> {
-        let key = element_key(value).ok_or_else(missing)?;
+        let key = spelling(value, &path)?;
         let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
         let held = self.holding(&spots, &key);
         if held.is_empty() {
@@ -331,7 +335,7 @@ impl<'a, 'd> Session<'a, 'd> {
         for place in (at as usize..).take(count as usize) {
             let found = self.tx.get(&list, place).map_err(failed)?;
             if let Some((value, id)) = found
-                && let (Some(scalar), Some(id)) = (value.to_scalar(), op_key(&id))
+                && let (Some(scalar), Some(id)) = (value.as_scalar(), op_key(&id))
             {
                 let value = from_scalar(scalar);
                 self.effects.step.removed(self.base, (&self.tx, &list), &path, (id, place, value));
@@ -403,7 +407,7 @@ impl<'a, 'd> Session<'a, 'd> {
             let Some((value, id)) = self.tx.get(&text, place).map_err(failed)? else {
                 break;
             };
-            let one = value.to_str().unwrap_or_default().to_owned();
+            let one = value.as_str().unwrap_or_default().to_owned();
             let width = units(&one).max(1);
             if let Some(id) = op_key(&id) {
                 let value = Value::Text(one);
@@ -494,11 +498,11 @@ impl Session<'_, '_> {
     /// The changes that hold an element in a set.
     pub(crate) fn element_changes(&self, set: &[String], element: &Value) -> Vec<(ChainIdx, u64)> {
         let reader = self.reader();
-        let (Some((_, spots)), Some(key)) = (reader.spots(set), element_key(element)) else {
+        let (Some((_, spots)), Some(key)) = (reader.spots(set), set_key(element)) else {
             return Vec::new();
         };
         let sets = reader.containers(&spots, ObjType::Map);
-        let spots: Vec<Spot> = sets.into_iter().map(|set| (set, key.clone())).collect();
+        let spots: Vec<Spot> = sets.into_iter().map(|set| (set, key.to_string())).collect();
         changes(reader.values(&spots))
     }
 
@@ -573,7 +577,7 @@ fn changes(candidates: Vec<Candidate<Value>>) -> Vec<(ChainIdx, u64)> {
 /// How many places an entry takes: its UTF-16 units in a text, one in a list.
 pub(crate) fn width_of<D: ReadDoc>(engine: &D, object: &ObjId, value: &automerge::Value<'_>) -> usize {
     match engine.object_type(object) {
-        Ok(ObjType::Text) => value.to_str().map_or(1, units),
+        Ok(ObjType::Text) => value.as_str().map_or(1, units),
         Ok(ObjType::List | ObjType::Map | ObjType::Table) | Err(_) => 1,
     }
 }
@@ -594,7 +598,7 @@ pub(crate) fn splits_character<D: ReadDoc>(
     let Ok(Some((value, id))) = engine.get(text, at) else {
         return false;
     };
-    if value.to_str().is_some_and(|one| units(one) < 2) {
+    if value.as_str().is_some_and(|one| units(one) < 2) {
         return false;
     }
     matches!(engine.get(text, before), Ok(Some((_, other))) if other == id)
@@ -614,6 +618,12 @@ pub(crate) fn op_key(id: &ObjId) -> Option<OpKey> {
 /// A field's path as patches write it.
 pub(crate) fn steps(path: &[String]) -> Vec<PathStep> {
     path.iter().cloned().map(PathStep::Key).collect()
+}
+
+/// The key of an element in a set.
+fn spelling(element: &Value, path: &FieldPath) -> Result<String, EditError> {
+    let none = || EditError::NoElement { field: path.clone() };
+    set_key(element).map(Cow::into_owned).ok_or_else(none)
 }
 
 fn failed(_: AutomergeError) -> EditError {

@@ -1,7 +1,7 @@
 //! Values of the application and scalars of the engine: which stands for which.
 #![deny(clippy::arithmetic_side_effects)]
 
-use crate::{schema::ValueType, value::{Finite, Value}};
+use crate::value::{Finite, Value};
 use automerge::ScalarValue;
 
 /// The engine's form of a single value; none for null, lists and maps.
@@ -30,20 +30,6 @@ pub(crate) fn from_scalar(scalar: &ScalarValue) -> Value {
         ScalarValue::Counter(counter) => Value::Int(counter.into()),
         ScalarValue::Uint(_) | ScalarValue::Unknown { .. } | ScalarValue::Null => Value::Null,
     }
-}
-
-/// The key under which an element stands in a set.
-pub(crate) fn element_key(value: &Value) -> Option<String> {
-    Some(match value {
-        Value::Text(text) => text.clone(),
-        Value::Int(n) => n.to_string(),
-        _ => return None,
-    })
-}
-
-/// The element that a key of a set stands for.
-pub(crate) fn key_value(key: &str, of: &ValueType) -> Option<Value> {
-    Some(match of { ValueType::Int { .. } => Value::Int(key.parse().ok()?), _ => Value::from(key) })
 }
 
 /// UTF-16 units of a text.

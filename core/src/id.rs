@@ -257,5 +257,5 @@ pub fn yrs_client(chain: &Chain, document: &DocumentId, salt: &ActorSalt) -> u64
 
 /// A view of a document: an editor's pane, a window. Undo belongs to it. Chosen by the
 /// application; local to this process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ViewId(pub u64);

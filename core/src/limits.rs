@@ -88,3 +88,7 @@ pub const SCHEMA_LOG_MAX: usize = 4_096;
 pub const CONTROL_BYTES_MAX: usize = 256 << 10;
 /// Most chains one document may have: one per device, incarnation and window that ever wrote it.
 pub const CHAINS_MAX: usize = 65_536;
+/// Edits of one view that follow each other within this are one step of undo.
+pub const UNDO_STEP_MS: u64 = 500;
+/// Steps that a view of a record can take back; the oldest are forgotten.
+pub const UNDO_STEPS_MAX: usize = 512;

@@ -2,9 +2,8 @@
 //! number.
 #![deny(clippy::arithmetic_side_effects)]
 
-use super::{FieldPath, OpKey, session::op_key};
-use crate::id::hex_text;
-use automerge::{Cursor, ObjId, ReadDoc};
+use super::{FieldPath, OpKey, session::{op_key, width_of}};
+use automerge::{ActorId, Cursor, ObjId, ReadDoc};
 use serde::{Deserialize, Serialize};
 
 /// A place between two characters of a text or two entries of a list.
@@ -61,7 +60,6 @@ impl AnchoredTo {
         self,
         engine: &D,
         object: &ObjId,
-        width: impl Fn(&automerge::Value<'_>) -> usize,
     ) -> Option<usize> {
         match self {
             AnchoredTo::Start => Some(0),
@@ -71,7 +69,7 @@ impl AnchoredTo {
                 let at = place_of(engine, object, &id)?;
                 match engine.get(object, at).ok()? {
                     Some((value, other)) if op_key(&other) == Some(id) => {
-                        Some(at.saturating_add(width(&value)))
+                        Some(at.saturating_add(width_of(engine, object, &value)))
                     }
                     Some(_) | None => Some(at),
                 }
@@ -83,7 +81,7 @@ impl AnchoredTo {
 /// Where an entry stands, or, if it is gone, where it stood. The caller knows that the operation
 /// inserted into this object: the engine panics on one of another.
 pub(crate) fn place_of<D: ReadDoc>(engine: &D, object: &ObjId, id: &OpKey) -> Option<usize> {
-    let name = format!("{}@{}", id.counter, hex_text(&id.actor));
+    let name = format!("{}@{}", id.counter, ActorId::from(id.actor));
     let cursor = Cursor::try_from(name).ok()?;
     engine.get_cursor_position(object, &cursor, None).ok()
 }

@@ -5,12 +5,13 @@
 use super::{
     FieldPath, JudgedChange,
     history::Stamp,
-    life::{LIFE_KEY, Life},
+    layout::{LIFE_KEY, set_key},
+    life::Life,
     names::Names,
     read::{Reader, Spot},
     rules::Candidate,
     session::steps,
-    value::{element_key, from_scalar},
+    value::from_scalar,
 };
 use crate::{
     patch::Patch,
@@ -18,7 +19,10 @@ use crate::{
     value::Value,
 };
 use automerge::{Automerge, ObjId, ObjType, PatchAction};
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What is compared: the fields that a batch touches, and the entity's life.
 #[derive(Debug)]
@@ -149,7 +153,7 @@ pub(crate) fn life(now: Life) -> Patch {
 fn elements(path: &[String], old: &BTreeSet<Value>, new: &BTreeSet<Value>) -> Vec<Patch> {
     let one = |element: &Value, value: Option<Value>| {
         let mut path = path.to_vec();
-        path.extend(element_key(element));
+        path.extend(set_key(element).map(Cow::into_owned));
         put(&path, value)
     };
     let gone = old.difference(new).map(|element| one(element, None));
@@ -185,8 +189,9 @@ fn told(reader: &Reader<'_, Automerge>, path: &[String], raw: &[automerge::Patch
         return Vec::new();
     };
     let objects = containers(reader, rule, &spots);
+    let is_text = matches!(rule, MergeRule::Text);
     let own = raw.iter().filter(|patch| objects.contains(&patch.obj));
-    own.flat_map(|patch| translate(path, &patch.action)).collect()
+    own.filter_map(|patch| translate(path, is_text, &patch.action)).collect()
 }
 
 fn containers(reader: &Reader<'_, Automerge>, rule: &MergeRule, spots: &[Spot]) -> Vec<ObjId> {
@@ -195,7 +200,7 @@ fn containers(reader: &Reader<'_, Automerge>, rule: &MergeRule, spots: &[Spot]) 
 }
 
 /// The gate lets into texts and lists nothing but insertions and deletions.
-fn translate(path: &[String], action: &PatchAction) -> Option<Patch> {
+fn translate(path: &[String], is_text: bool, action: &PatchAction) -> Option<Patch> {
     let small = |number: usize| u32::try_from(number).ok();
     match action {
         PatchAction::SpliceText { index, value, .. } => Some(Patch::Splice {
@@ -210,8 +215,15 @@ fn translate(path: &[String], action: &PatchAction) -> Option<Patch> {
             at: small(*index)?,
             values: values
                 .iter()
-                .map(|(value, _, _)| value.to_scalar().map_or(Value::Null, from_scalar))
+                .map(|(value, _, _)| value.as_scalar().map_or(Value::Null, from_scalar))
                 .collect(),
+        }),
+        PatchAction::DeleteSeq { index, length } if is_text => Some(Patch::Splice {
+            path: steps(path),
+            at: small(*index)?,
+            delete: small(*length)?,
+            insert: String::new(),
+            marks: BTreeMap::new(),
         }),
         PatchAction::DeleteSeq { index, length } => Some(Patch::Remove {
             path: steps(path),

@@ -23,7 +23,7 @@ use crate::{
 };
 use automerge::{Automerge, Change, ChangeHash, PatchLog, ROOT, ReadDoc, TextEncoding};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
@@ -68,8 +68,8 @@ impl RecordDoc {
 
     /// Takes in the next version of the kind; from now on the record is read through it.
     pub fn extend(&mut self, schema: Arc<Schema>) {
-        self.names.extend(&self.part, &schema);
         self.schemas.push(schema.clone());
+        self.names = Names::of(&self.part, &self.schemas);
         self.gate.extend(schema);
     }
 

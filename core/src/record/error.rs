@@ -42,6 +42,12 @@ pub enum EditError {
         /// What is wrong with the value.
         rule: SchemaRule,
     },
+    /// A value that no set can hold.
+    #[error("field `{}`: the empty text cannot be an element of a set", field.join("."))]
+    NoElement {
+        /// The field.
+        field: FieldPath,
+    },
     /// A write-once field that has its value.
     #[error("field `{}` is written once and has its value: it stays", field.join("."))]
     AlreadySet {
@@ -170,6 +176,7 @@ impl EditError {
             EditError::UnknownField { .. } => "edit-field-unknown",
             EditError::WrongOperation { .. } => "edit-operation",
             EditError::Value { rule, .. } => rule.code(),
+            EditError::NoElement { .. } => "edit-no-element",
             EditError::AlreadySet { .. } => "edit-already-set",
             EditError::OutOfText { .. } => "edit-out-of-text",
             EditError::InsideCharacter { .. } => "edit-inside-character",

@@ -211,6 +211,7 @@ impl RecordGate {
             chain: c.place.chain,
             seq: c.place.seq,
             hlc: c.place.hlc,
+            past: c.place.past.clone(),
             max_op,
             touched: judged.touched,
             registers: judged.registers,

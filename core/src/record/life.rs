@@ -3,12 +3,10 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::history::{History, Stamp};
+use super::layout::LIFE_KEY;
 use super::rules::Candidate;
 use crate::{causal::Past, schema::OnDeleteEdit};
 use serde::{Deserialize, Serialize};
-
-/// The root key under which deletes (`false`) and restores (`true`) stand.
-pub const LIFE_KEY: &str = "~life";
 
 /// Whether the entity is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 
 use super::FieldPath;
 use crate::{
-    schema::{FieldMap, Lens, MergeRule, PartShape, Schema},
+    schema::{FieldMap, MergeRule, Part, Schema, default_of, names_of},
     value::Value,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -26,46 +26,22 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Reads the versions of one kind, oldest first.
+    /// Reads the versions of one kind, oldest first. The newest has every field: versions only add
+    /// and rename.
     pub(crate) fn of(part: &str, chain: &[Arc<Schema>]) -> Self {
-        let mut names = Names::default();
-        for schema in chain {
-            names.extend(part, schema);
-        }
-        names
-    }
-
-    /// Takes in the next version.
-    pub(crate) fn extend(&mut self, part: &str, schema: &Schema) {
-        let Some(PartShape::Record(fields)) = schema.part(part).map(|part| &part.shape) else {
-            return; // another engine's part: nothing of it is a record's field
+        let Some(newest) = chain.last() else {
+            return Names::default();
         };
-        let mut before = std::mem::take(&mut self.fields);
-        let renamed = |to: &str| {
-            schema.spec().lens.iter().find_map(|lens| match lens {
-                Lens::Rename { from, to: new } if new == to => Some(from.clone()),
-                Lens::Rename { .. } | Lens::Default { .. } => None,
-            })
-        };
-        let default = |of: &str| {
-            schema.spec().lens.iter().find_map(|lens| match lens {
-                Lens::Default { field, value } if field == of => Some(value.clone()),
-                Lens::Rename { .. } | Lens::Default { .. } => None,
-            })
-        };
-        for (name, field) in fields {
-            let old = before.remove(name);
-            let renamed = renamed(name).and_then(|from| before.remove(&from));
-            let mut keys = vec![name.clone()];
-            let mut given = default(name);
-            for old in old.into_iter().chain(renamed) {
-                keys.extend(old.keys.into_iter().filter(|key| key != name));
-                given = given.or(old.default);
-            }
-            let rule = field.rule.clone();
-            let field = Field { rule, keys, default: given };
-            self.fields.insert(name.clone(), field);
-        }
+        let declared = newest.part(part).and_then(Part::fields).into_iter().flatten();
+        let fields = declared.map(|(name, field)| {
+            let field = Field {
+                rule: field.rule.clone(),
+                keys: names_of(chain, part, name),
+                default: default_of(newest, part, name).cloned(),
+            };
+            (name.clone(), field)
+        });
+        Names { fields: fields.collect() }
     }
 
     /// Every field with its newest name.

@@ -3,13 +3,14 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    Conflict, FieldPath, RecordGate,
+    Conflict, FieldPath,
     conflict::Contender,
     history::{History, Stamp, Written},
-    life::{self, LIFE_KEY, Life},
+    layout::{LIFE_KEY, set_value},
+    life::{self, Life},
     names::{Names, rule_in},
     rules::{self, Candidate, Numbers},
-    value::{from_scalar, key_value},
+    value::from_scalar,
 };
 use crate::{
     causal::Past,
@@ -31,7 +32,6 @@ pub(crate) struct Reader<'d, D: ReadDoc> {
     /// The document, or a transaction that has written no register yet that is read through this.
     pub engine: &'d D,
     pub history: &'d History,
-    pub gate: &'d RecordGate,
     pub names: &'d Names,
     pub numbers: &'d Numbers<'d>,
     pub at: Option<Point<'d>>,
@@ -214,7 +214,7 @@ impl<D: ReadDoc> Reader<'_, D> {
     fn scalars(&self, spots: &[Spot]) -> Vec<Candidate<ScalarValue>> {
         let visible = self.visible(spots).into_iter();
         let all = visible.filter_map(|(candidate, _)| {
-            let value = candidate.value.to_scalar()?.clone();
+            let value = candidate.value.as_scalar()?.clone();
             Some(Candidate { stamp: candidate.stamp, value })
         });
         self.unreplaced(spots, all.collect())
@@ -250,7 +250,7 @@ impl<D: ReadDoc> Reader<'_, D> {
     }
 
     /// The scalars of a map that was written as one.
-    fn entry(&self, map: &ObjId) -> Value {
+    pub(crate) fn entry(&self, map: &ObjId) -> Value {
         let mut values = BTreeMap::new();
         for key in self.keys(map) {
             let value = match &self.at {
@@ -301,7 +301,7 @@ impl<D: ReadDoc> Reader<'_, D> {
         let mut elements = BTreeSet::new();
         for set in self.containers(spots, ObjType::Map) {
             let keys = self.keys(&set);
-            elements.extend(keys.iter().filter_map(|key| key_value(key, of)));
+            elements.extend(keys.iter().filter_map(|key| set_value(of, key)));
         }
         Value::List(elements.into_iter().collect())
     }
@@ -321,8 +321,8 @@ impl<D: ReadDoc> Reader<'_, D> {
         range
             .map(|item| {
                 let id = item.id();
-                let value = match item.value.to_scalar() {
-                    Some(scalar) => from_scalar(&scalar.into()),
+                let value = match item.value.into_value().as_scalar() {
+                    Some(scalar) => from_scalar(scalar),
                     None => self.entry(&id),
                 };
                 (id, value)

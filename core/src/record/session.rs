@@ -4,14 +4,18 @@
 
 use super::{
     EditError, FieldPath, OpKey, RecordOp,
-    life::{LIFE_KEY, Life},
+    layout::{LIFE_KEY, set_key},
+    life::Life,
+    anchor::place_of,
     read::{Reader, Spot},
+    rules::Candidate,
     steps::Step,
     target::Target,
-    value::{element_key, from_scalar, to_scalar, units},
+    value::{from_scalar, to_scalar, units},
 };
 use crate::{
     hlc::Hlc,
+    id::ChainIdx,
     judge::Stuck,
     limits,
     patch::{Patch, Step as PathStep},
@@ -19,10 +23,13 @@ use crate::{
     value::Value,
 };
 use automerge::{
-    AutomergeError, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
-    transaction::{Transactable, Transaction},
+    AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
+    transaction::{CommitOptions, Transactable, Transaction},
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// What an edit did, beside the operations themselves.
 #[derive(Debug, Default)]
@@ -31,6 +38,8 @@ pub(crate) struct Effects {
     pub patches: Vec<Pending>,
     /// What it takes to go back.
     pub step: Step,
+    /// Entries that were put in again: old ids to new ones, by field.
+    pub renewed: Vec<(FieldPath, BTreeMap<OpKey, OpKey>)>,
 }
 
 /// A patch, or a place whose patch depends on the finished change.
@@ -49,11 +58,12 @@ pub(crate) enum Pending {
 /// An edit under way.
 pub(crate) struct Session<'a, 'd> {
     pub tx: Transaction<'d>,
-    /// How the record is read; its engine is not used.
     pub rules: Rules<'a>,
     pub hlc: Hlc,
     pub life: Life,
     pub effects: Effects,
+    /// The step of undo that this edit continues.
+    base: Option<&'a Step>,
     /// Elements this edit added to sets.
     added: BTreeSet<(FieldPath, String)>,
 }
@@ -66,13 +76,19 @@ pub(crate) struct Rules<'a> {
 }
 
 impl<'a, 'd> Session<'a, 'd> {
-    pub(crate) fn new(tx: Transaction<'d>, rules: Rules<'a>, hlc: Hlc, life: Life) -> Self {
+    pub(crate) fn new(
+        tx: Transaction<'d>,
+        rules: Rules<'a>,
+        (hlc, life): (Hlc, Life),
+        base: Option<&'a Step>,
+    ) -> Self {
         Session {
             tx,
             rules,
             hlc,
             life,
             effects: Effects::default(),
+            base,
             added: BTreeSet::new(),
         }
     }
@@ -85,6 +101,16 @@ impl<'a, 'd> Session<'a, 'd> {
             numbers: &super::rules::unnumbered,
             at: None,
         }
+    }
+
+    /// Commits what was written; none where nothing was.
+    pub(crate) fn commit(self) -> Option<(Effects, ChangeHash)> {
+        if self.tx.pending_ops() == 0 {
+            return None; // a transaction that is dropped is rolled back
+        }
+        let options = CommitOptions::default().with_time(self.hlc.as_time());
+        let (hash, _) = self.tx.commit_with(options);
+        Some((self.effects, hash?))
     }
 
     /// Does one operation that suits the schema.
@@ -163,7 +189,7 @@ impl<'a, 'd> Session<'a, 'd> {
         other: ScalarValue,
     ) -> Result<(), EditError> {
         let winner = self.tx.get(object, key.as_str()).map_err(failed)?;
-        let repeats = winner.is_some_and(|(value, _)| value.to_scalar() == Some(&wanted));
+        let repeats = winner.is_some_and(|(value, _)| value.as_scalar() == Some(&wanted));
         if repeats {
             self.tx.put(object, key.as_str(), other).map_err(failed)?;
         }
@@ -178,7 +204,7 @@ impl<'a, 'd> Session<'a, 'd> {
             if reader.stamp(&id).is_some() {
                 return None;
             }
-            Some(match value.to_scalar() {
+            Some(match value.as_scalar() {
                 Some(scalar) => from_scalar(scalar),
                 None => reader.entry(&id),
             })
@@ -211,7 +237,7 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     fn add(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
-        let key = element_key(value).ok_or_else(missing)?;
+        let key = spelling(value, &path)?;
         let set = self.container(target)?;
         let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
         let held = self.holding(&spots, &key);
@@ -225,7 +251,7 @@ impl<'a, 'd> Session<'a, 'd> {
         // stamp that is there already came from another device in the same millisecond.
         let stamp = ScalarValue::Int(self.hlc.as_time());
         let winner = self.tx.get(&set, key.as_str()).map_err(failed)?;
-        if winner.is_some_and(|(value, _)| value.to_scalar() == Some(&stamp)) {
+        if winner.is_some_and(|(value, _)| value.as_scalar() == Some(&stamp)) {
             self.tx.delete(&set, key.as_str()).map_err(failed)?;
         }
         self.tx.put(&set, key.as_str(), stamp).map_err(failed)?;
@@ -237,7 +263,7 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     fn remove(&mut self, path: FieldPath, value: &Value) -> Result<(), EditError> {
-        let key = element_key(value).ok_or_else(missing)?;
+        let key = spelling(value, &path)?;
         let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
         let held = self.holding(&spots, &key);
         if held.is_empty() {
@@ -309,10 +335,10 @@ impl<'a, 'd> Session<'a, 'd> {
         for place in (at as usize..).take(count as usize) {
             let found = self.tx.get(&list, place).map_err(failed)?;
             if let Some((value, id)) = found
-                && let (Some(scalar), Some(id)) = (value.to_scalar(), op_key(&id))
+                && let (Some(scalar), Some(id)) = (value.as_scalar(), op_key(&id))
             {
                 let value = from_scalar(scalar);
-                self.effects.step.removed(&self.tx, &list, &path, (id, place, value));
+                self.effects.step.removed(self.base, (&self.tx, &list), &path, (id, place, value));
             }
         }
         for _ in 0..count {
@@ -381,11 +407,11 @@ impl<'a, 'd> Session<'a, 'd> {
             let Some((value, id)) = self.tx.get(&text, place).map_err(failed)? else {
                 break;
             };
-            let one = value.to_str().unwrap_or_default().to_owned();
+            let one = value.as_str().unwrap_or_default().to_owned();
             let width = units(&one).max(1);
             if let Some(id) = op_key(&id) {
                 let value = Value::Text(one);
-                self.effects.step.removed(&self.tx, &text, &path, (id, place, value));
+                self.effects.step.removed(self.base, (&self.tx, &text), &path, (id, place, value));
             }
             place = place.saturating_add(width);
         }
@@ -457,6 +483,105 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 }
 
+/// What undo asks.
+impl Session<'_, '_> {
+    /// The candidates of a register or group, by its newest path.
+    pub(crate) fn candidates(&self, path: &[String]) -> Vec<Candidate<Value>> {
+        let reader = self.reader();
+        match reader.spots(path) {
+            Some((MergeRule::Group(_), spots)) => reader.groups(&spots),
+            Some((_, spots)) => reader.values(&spots),
+            None => Vec::new(),
+        }
+    }
+
+    /// The changes that hold an element in a set.
+    pub(crate) fn element_changes(&self, set: &[String], element: &Value) -> Vec<(ChainIdx, u64)> {
+        let reader = self.reader();
+        let (Some((_, spots)), Some(key)) = (reader.spots(set), set_key(element)) else {
+            return Vec::new();
+        };
+        let sets = reader.containers(&spots, ObjType::Map);
+        let spots: Vec<Spot> = sets.into_iter().map(|set| (set, key.to_string())).collect();
+        changes(reader.values(&spots))
+    }
+
+    /// The changes by which the entity's life stands as it does.
+    pub(crate) fn life_changes(&self) -> Vec<(ChainIdx, u64)> {
+        changes(self.reader().values(&[(ROOT, LIFE_KEY.to_owned())]))
+    }
+
+    /// The text or list at a path; these are never renamed, so there is one.
+    fn sequence(&self, path: &[String]) -> Option<ObjId> {
+        let reader = self.reader();
+        let (rule, spots) = reader.spots(path)?;
+        let of = if matches!(rule, MergeRule::Text) { ObjType::Text } else { ObjType::List };
+        reader.containers(&spots, of).into_iter().next()
+    }
+
+    pub(crate) fn length(&self, path: &[String]) -> usize {
+        self.sequence(path).map_or(0, |object| self.tx.length(&object))
+    }
+
+    /// Where an entry of a text or list stands, or stood.
+    pub(crate) fn place_of(&self, path: &[String], id: &OpKey) -> Option<u32> {
+        let at = place_of(&self.tx, &self.sequence(path)?, id)?;
+        u32::try_from(at).ok()
+    }
+
+    /// Which of some entries are still there, as runs from front to back: place and length.
+    pub(crate) fn runs_of(&self, path: &[String], ids: &BTreeSet<OpKey>) -> Vec<(u32, u32)> {
+        let Some(object) = self.sequence(path) else {
+            return Vec::new();
+        };
+        let mut there: Vec<(u32, u32)> = ids
+            .iter()
+            .filter_map(|id| {
+                let at = place_of(&self.tx, &object, id)?;
+                let (value, found) = self.tx.get(&object, at).ok()??;
+                let width = width_of(&self.tx, &object, &value);
+                let place = (u32::try_from(at).ok()?, u32::try_from(width).ok()?);
+                (op_key(&found) == Some(*id)).then_some(place)
+            })
+            .collect();
+        there.sort_unstable();
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for (at, width) in there {
+            match runs.last_mut() {
+                Some((from, length)) if from.saturating_add(*length) == at => {
+                    *length = length.saturating_add(width);
+                }
+                _ => runs.push((at, width)),
+            }
+        }
+        runs
+    }
+
+    /// Notes that entries which were gone stand at a place again, under new ids.
+    pub(crate) fn renewed(&mut self, path: &FieldPath, at: u32, old: impl Iterator<Item = OpKey>) {
+        let newest = self.rules.names.newest_path(path);
+        let object = newest.and_then(|newest| self.sequence(&newest));
+        let first = object.and_then(|object| self.element(&object, at as usize));
+        if let Some(first) = first {
+            let new = (first.counter..).map(|counter| OpKey { counter, actor: first.actor });
+            self.effects.renewed.push((path.clone(), old.zip(new).collect()));
+        }
+    }
+}
+
+fn changes(candidates: Vec<Candidate<Value>>) -> Vec<(ChainIdx, u64)> {
+    let stamps = candidates.into_iter().map(|candidate| candidate.stamp);
+    stamps.map(|stamp| (stamp.line, stamp.seq)).collect()
+}
+
+/// How many places an entry takes: its UTF-16 units in a text, one in a list.
+pub(crate) fn width_of<D: ReadDoc>(engine: &D, object: &ObjId, value: &automerge::Value<'_>) -> usize {
+    match engine.object_type(object) {
+        Ok(ObjType::Text) => value.as_str().map_or(1, units),
+        Ok(ObjType::List | ObjType::Map | ObjType::Table) | Err(_) => 1,
+    }
+}
+
 /// Whether a place lies between the two units of one character.
 pub(crate) fn splits_character<D: ReadDoc>(
     engine: &D,
@@ -473,7 +598,7 @@ pub(crate) fn splits_character<D: ReadDoc>(
     let Ok(Some((value, id))) = engine.get(text, at) else {
         return false;
     };
-    if value.to_str().is_some_and(|one| units(one) < 2) {
+    if value.as_str().is_some_and(|one| units(one) < 2) {
         return false;
     }
     matches!(engine.get(text, before), Ok(Some((_, other))) if other == id)
@@ -493,6 +618,12 @@ pub(crate) fn op_key(id: &ObjId) -> Option<OpKey> {
 /// A field's path as patches write it.
 pub(crate) fn steps(path: &[String]) -> Vec<PathStep> {
     path.iter().cloned().map(PathStep::Key).collect()
+}
+
+/// The key of an element in a set.
+fn spelling(element: &Value, path: &FieldPath) -> Result<String, EditError> {
+    let none = || EditError::NoElement { field: path.clone() };
+    set_key(element).map(Cow::into_owned).ok_or_else(none)
 }
 
 fn failed(_: AutomergeError) -> EditError {

@@ -3,12 +3,13 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    EditError, FieldPath, OpKey, RecordOp,
-    life::LIFE_KEY,
+    EditError, FieldPath, JudgedChange, OpKey, RecordOp,
+    layout::{LIFE_KEY, set_key},
+    names::Names,
     session::Session,
     steps::{Sequence, Step},
     target::Target,
-    value::{element_key, units},
+    value::units,
 };
 use crate::{
     hlc::Hlc,
@@ -17,7 +18,11 @@ use crate::{
     schema::{FieldMap, MergeRule},
     value::Value,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use automerge::legacy::{ElementId, Key, OpId, OpType};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// The steps of all views of one record.
 #[derive(Debug, Default)]
@@ -122,21 +127,34 @@ impl Book {
         }
     }
 
+    /// What someone else deletes as well stays deleted when this side takes its own delete back.
+    pub(crate) fn forget_deleted(&mut self, judged: &JudgedChange, names: &Names) {
+        for path in judged.touched.iter().filter_map(|path| names.newest_path(path)) {
+            if !self.may_restore(&path) {
+                continue;
+            }
+            let deleted = judged.change.decode().operations.into_iter().filter_map(|op| {
+                let (OpType::Delete, Key::Seq(ElementId::Id(id))) = (op.action, op.key) else {
+                    return None;
+                };
+                let OpId(counter, actor) = id;
+                Some(OpKey { counter, actor: actor.to_bytes().try_into().ok()? })
+            });
+            let deleted: BTreeSet<OpKey> = deleted.collect();
+            for sequence in self.sequences(&path) {
+                sequence.removed.retain(|removed| !deleted.contains(&removed.id));
+            }
+        }
+    }
+
     /// Whether any step took something out of this text or list.
-    pub(crate) fn may_restore(&self, path: &FieldPath) -> bool {
+    fn may_restore(&self, path: &FieldPath) -> bool {
         let pages = self.views.values();
         let mut steps = pages.flat_map(|pages| pages.done.iter().chain(&pages.undone));
         steps.any(|step| {
             let sequence = step.sequences.get(path);
             sequence.is_some_and(|sequence| !sequence.removed.is_empty())
         })
-    }
-
-    /// What someone else deleted as well stays deleted.
-    pub(crate) fn deleted_elsewhere(&mut self, path: &FieldPath, ids: &BTreeSet<OpKey>) {
-        for sequence in self.sequences(path) {
-            sequence.removed.retain(|removed| !ids.contains(&removed.id));
-        }
     }
 
     fn sequences<'b>(&'b mut self, path: &'b FieldPath) -> impl Iterator<Item = &'b mut Sequence> {
@@ -165,7 +183,7 @@ impl Step {
 
 fn element_path(set: &FieldPath, element: &Value) -> FieldPath {
     let mut path = set.clone();
-    path.extend(element_key(element));
+    path.extend(set_key(element).map(Cow::into_owned));
     path
 }
 
@@ -195,12 +213,12 @@ pub(crate) fn take_back(
         };
         let value = value.clone();
         if *held {
-            if session.element_stamps(&field, &value).is_empty() {
+            if session.element_changes(&field, &value).is_empty() {
                 attempt(session, fields, &RecordOp::Add { field, value })?;
             }
         } else {
             let written = element_path(path, &value);
-            let stamps = session.element_stamps(&field, &value);
+            let stamps = session.element_changes(&field, &value);
             let own = stamps.iter().all(|stamp| book.is_own(view, &written, *stamp));
             if own && !stamps.is_empty() {
                 attempt(session, fields, &RecordOp::Remove { field, value })?;
@@ -230,6 +248,7 @@ fn attempt(session: &mut Session<'_, '_>, fields: &FieldMap, op: &RecordOp) -> R
             | EditError::UnknownField { .. }
             | EditError::WrongOperation { .. }
             | EditError::Value { .. }
+            | EditError::NoElement { .. }
             | EditError::AlreadySet { .. }
             | EditError::OutOfText { .. }
             | EditError::InsideCharacter { .. }
@@ -271,7 +290,7 @@ fn register_back(
 
 fn owns_life(session: &Session<'_, '_>, book: &Book, view: ViewId) -> bool {
     let path = [LIFE_KEY.to_owned()];
-    let marks = session.life_stamps();
+    let marks = session.life_changes();
     !marks.is_empty() && marks.iter().all(|mark| book.is_own(view, &path, *mark))
 }
 

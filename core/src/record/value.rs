@@ -1,11 +1,7 @@
 //! Values of the application and scalars of the engine: which stands for which.
 #![deny(clippy::arithmetic_side_effects)]
 
-use crate::{
-    id::unhex_vec,
-    schema::ValueType,
-    value::{Finite, Value},
-};
+use crate::value::{Finite, Value};
 use automerge::ScalarValue;
 
 /// The engine's form of a single value; none for null, lists and maps.
@@ -34,4 +30,9 @@ pub(crate) fn from_scalar(scalar: &ScalarValue) -> Value {
         ScalarValue::Counter(counter) => Value::Int(counter.into()),
         ScalarValue::Uint(_) | ScalarValue::Unknown { .. } | ScalarValue::Null => Value::Null,
     }
+}
+
+/// UTF-16 units of a text.
+pub(crate) fn units(text: &str) -> usize {
+    text.chars().map(char::len_utf16).sum()
 }

@@ -2,7 +2,10 @@
 
 use crate::rng::Rng;
 use anabranch_core::schema::{BodyLayout, BodyShape};
-use std::{collections::HashMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::Write,
+};
 use yrs::{
     Any, Doc, GetString, OffsetKind, Options, Out, ReadTxn, Text, TextRef, Transact,
     TransactionMut, Update, Xml, XmlElementPrelim, XmlElementRef, XmlFragment, XmlFragmentRef,
@@ -95,7 +98,7 @@ pub fn units<R: ReadTxn>(text: &impl Text, txn: &R) -> Vec<u16> {
 }
 
 fn format(rng: &mut Rng) -> Attrs {
-    let name = *rng.pick(&["bold", "italic", "link", "color"]);
+    let name = rng.pick(&["bold", "italic", "link", "color"]);
     let value = match (name, rng.below(3)) {
         (_, 0) => Any::Null,
         ("link", _) => Any::from(HashMap::from([("href".to_string(), Any::from("x/é"))])),
@@ -142,7 +145,7 @@ fn edit_tree(tree: &XmlFragmentRef, txn: &mut TransactionMut<'_>, rng: &mut Rng)
         let at = rng.below(count as usize + 1) as u32;
         return paragraph(tree, txn, at, &fresh(rng));
     }
-    let (block, text) = (rng.pick(&blocks).clone(), rng.pick(&texts).clone());
+    let (block, text) = (rng.pick(&blocks), rng.pick(&texts));
     match rng.below(12) {
         0 => {
             let at = rng.below(block.len(txn) as usize + 1) as u32;
@@ -152,7 +155,7 @@ fn edit_tree(tree: &XmlFragmentRef, txn: &mut TransactionMut<'_>, rng: &mut Rng)
             let level = Any::from(rng.below(6) as i64);
             block.insert_attribute(txn, "level", level);
         }
-        2 => drop(block.insert_attribute(txn, "align", *rng.pick(&["left", "right"]))),
+        2 => drop(block.insert_attribute(txn, "align", rng.pick(&["left", "right"]))),
         3 => block.remove_attribute(txn, &"level"),
         4 if count > 3 => tree.remove_range(txn, rng.below(count as usize) as u32, 1),
         5 if block.len(txn) > 0 => {
@@ -161,7 +164,7 @@ fn edit_tree(tree: &XmlFragmentRef, txn: &mut TransactionMut<'_>, rng: &mut Rng)
         // A split: the tail moves to a new block.
         6 => {
             let borders = borders(&text, txn);
-            let at = *rng.pick(&borders);
+            let at = rng.pick(&borders);
             let tail = borders[borders.len() - 1] - at;
             if tail > 0 {
                 text.remove_range(txn, at, tail);
@@ -220,11 +223,33 @@ pub fn picture(doc: &Doc, layout: BodyLayout) -> String {
     out
 }
 
+/// A value in one form: keys sorted, and numbers by what they are, since the engine itself reads
+/// large whole numbers back as floats and counts them equal.
+fn plain(any: &Any) -> String {
+    match any {
+        Any::Number(number) => match number.as_f64() {
+            Some(float) => format!("{float:?}"),
+            None => format!("{number:?}"),
+        },
+        Any::Array(items) => format!("{:?}", items.iter().map(plain).collect::<Vec<_>>()),
+        Any::Map(entries) => {
+            let plain = entries.iter().map(|(key, any)| (key, plain(any)));
+            format!("{:?}", plain.collect::<BTreeMap<_, _>>())
+        }
+        other => format!("{other:?}"),
+    }
+}
+
 fn picture_text<R: ReadTxn>(text: &impl Text, txn: &R, out: &mut String) {
     let mut before = None;
     for piece in text.diff(txn, YChange::identity) {
-        let mut marks: Vec<_> = piece.attributes.iter().flat_map(|marks| marks.iter()).collect();
+        let mut marks: Vec<_> = piece
+            .attributes
+            .iter()
+            .flat_map(|marks| marks.iter())
+            .collect();
         marks.sort_by(|left, right| left.0.cmp(right.0));
+        let marks: Vec<_> = marks.iter().map(|(name, any)| (name, plain(any))).collect();
         let marks = format!("{marks:?}");
         if before.as_ref() != Some(&marks) {
             write!(out, "|{marks}|").unwrap();
@@ -232,6 +257,7 @@ fn picture_text<R: ReadTxn>(text: &impl Text, txn: &R, out: &mut String) {
         }
         match piece.insert {
             Out::Any(Any::String(text)) => out.push_str(&text),
+            Out::Any(any) => write!(out, "({})", plain(&any)).unwrap(),
             other => write!(out, "({other:?})").unwrap(),
         }
     }
@@ -243,7 +269,10 @@ fn picture_node<R: ReadTxn>(node: &XmlOut, txn: &R, out: &mut String) {
         attributes.sort();
         format!("{attributes:?}")
     };
-    let text = |(name, value): (&str, Out)| (name.to_string(), format!("{value:?}"));
+    let text = |(name, value): (&str, Out)| match value {
+        Out::Any(any) => (name.to_string(), plain(&any)),
+        other => (name.to_string(), format!("{other:?}")),
+    };
     match node {
         XmlOut::Element(block) => {
             let marks = attributes(&|| block.attributes(txn).map(text).collect());

@@ -23,11 +23,7 @@ pub fn scale() -> u64 {
     scale.and_then(|scale| scale.parse().ok()).unwrap_or(1)
 }
 
-fn admit(
-    gate: &mut BodyGate,
-    net: &Net,
-    at: usize,
-) -> Result<JudgedUpdate, BodyRule> {
+fn admit(gate: &mut BodyGate, net: &Net, at: usize) -> Result<JudgedUpdate, BodyRule> {
     let sent = &net.log[at];
     let judged = gate.judge_update(sent.chain, &sent.past, &sent.bytes)?;
     gate.admit(&judged);
@@ -73,7 +69,9 @@ fn honest_updates_pass_in_every_causal_order_and_stand_where_the_engine_puts_the
         }
         assert!(refused || pictures.windows(2).all(|two| two[0] == two[1]));
     }
-    println!("{judged} honest updates judged, {undone} of undo/redo, {broken} broken redos refused");
+    println!(
+        "{judged} honest updates judged, {undone} of undo/redo, {broken} broken redos refused"
+    );
     assert!(judged > 5_000 && undone > 200);
     assert!(broken * 1_000 <= judged, "{broken} of {judged}");
 }

@@ -69,12 +69,7 @@ impl Mirror {
         self.check_doc(gate, &self.keeper, &BTreeSet::new())
     }
 
-    fn check_doc(
-        &self,
-        gate: &BodyGate,
-        doc: &Doc,
-        deleted: &BTreeSet<Id>,
-    ) -> Result<(), String> {
+    fn check_doc(&self, gate: &BodyGate, doc: &Doc, deleted: &BTreeSet<Id>) -> Result<(), String> {
         let root = bodies::root(doc, self.layout);
         let txn = doc.transact();
         match &root {

@@ -84,7 +84,7 @@ impl Net {
             if !ready.is_empty() && rng.one_in(2) {
                 for _ in 0..1 + rng.below(3) {
                     if let ready @ [_, ..] = net.ready(at).as_slice() {
-                        net.deliver(at, *rng.pick(ready));
+                        net.deliver(at, rng.pick(ready));
                     }
                 }
             } else {
@@ -149,7 +149,7 @@ impl Net {
     pub fn order(&self, rng: &mut Rng) -> Vec<usize> {
         let (mut have, mut order) = (Past::EMPTY, vec![]);
         while let ready @ [_, ..] = ready(&self.log, &have).as_slice() {
-            let next = *rng.pick(ready);
+            let next = rng.pick(ready);
             have.raise(self.log[next].chain, self.log[next].seq);
             order.push(next);
         }

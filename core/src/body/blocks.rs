@@ -58,17 +58,6 @@ pub(super) fn segments<T: ReadTxn, X: XmlFragment>(txn: &T, parent: &X) -> Vec<S
     out
 }
 
-/// The blocks among the children.
-pub(super) fn child_blocks<T: ReadTxn>(txn: &T, parent: &XmlFragmentRef) -> Vec<XmlElementRef> {
-    parent
-        .children(txn)
-        .filter_map(|child| match child {
-            XmlOut::Element(element) => Some(element),
-            XmlOut::Text(_) | XmlOut::Fragment(_) => None,
-        })
-        .collect()
-}
-
 /// The block at a path, if there is one.
 pub(super) fn block_at<T: ReadTxn>(
     txn: &T,

@@ -96,6 +96,11 @@ impl Chains {
         line.is_some_and(|line| line.halves.holds(unit.clock))
     }
 
+    /// Whether there are any second halves.
+    pub(super) fn has_second_halves(&self) -> bool {
+        self.lines.iter().any(|line| !line.halves.as_slice().is_empty())
+    }
+
     /// Takes note of the next admitted change set of a chain.
     pub(super) fn push(&mut self, chain: ChainIdx, end: u32, halves: &[u32]) {
         let line = self.line(chain);

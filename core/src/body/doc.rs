@@ -7,7 +7,7 @@
 //! typing on never pays for it.
 
 use super::{
-    BodyGate, JudgedUpdate, Rule,
+    BodyGate, JudgedUpdate,
     ids::{IdMap, ItemId},
     patch::Watch,
     undo::Histories,
@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     id::{Actor, ChainIdx},
-    judge::{Candidate, Stuck, Writer},
+    judge::{Candidate, Rule, Stuck, Writer},
     patch::Patch,
     schema::{BodyLayout, BodyShape},
 };
@@ -44,8 +44,7 @@ pub struct BodyDoc {
     pub(super) redone: IdMap,
     pub(super) watch: Watch,
     poisoned: bool,
-    /// Whether any mark was ever written: without, the marks around a place need no look.
-    pub(super) listening: bool,
+    listening: bool,
 }
 
 /// The engine's document and its root.
@@ -159,7 +158,7 @@ impl BodyDoc {
     /// ([`BodyDoc::listen`]), else nothing. After [`Stuck`] the document is set aside
     /// ([`BodyDoc::is_poisoned`]) and has to be rebuilt.
     pub fn apply(&mut self, judged: JudgedUpdate) -> Result<Vec<Patch>, Stuck> {
-        self.apply_bytes(judged.payload())?;
+        self.apply_bytes(&judged.payload)?;
         Ok(self.take_patches())
     }
 

@@ -186,6 +186,17 @@ impl BodyGate {
         Some((chain, self.chains.seq_of(Unit { chain, clock })?))
     }
 
+    /// Whether a unit is the second half of a surrogate pair, before which nothing may be cut.
+    pub fn is_second_half(&self, client: u64, clock: u32) -> bool {
+        let chain = self.chains.chain(client);
+        chain.is_some_and(|chain| self.chains.is_second_half(Unit { chain, clock }))
+    }
+
+    /// Whether any text of the body, deleted ones included, holds surrogate pairs.
+    pub fn has_second_halves(&self) -> bool {
+        self.chains.has_second_halves()
+    }
+
     /// The container that a unit is: an element or text of a `prosemirror` body.
     pub fn container(&self, client: u64, clock: u32) -> Option<ContainerIdx> {
         let chain = self.chains.chain(client)?;

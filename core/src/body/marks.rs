@@ -171,21 +171,6 @@ pub(crate) fn marks_of(attrs: Option<&yrs::types::Attrs>) -> Marks {
         .collect()
 }
 
-/// Whether the engine would write this value's keys in an order of its own choosing.
-pub(crate) fn order_is_free(value: &Value) -> bool {
-    match value {
-        Value::Map(entries) => entries.len() > 1 || entries.values().any(order_is_free),
-        Value::List(items) => items.iter().any(order_is_free),
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::Text(_)
-        | Value::Bytes(_)
-        | Value::Time(_) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -96,3 +96,30 @@ fn readme_and_ci_name_one_test_command() {
     assert!(read(".ci/run").contains(&format!("  {command} --no-fail-fast")));
     assert!(read("CONTRIBUTING.md").contains(command));
 }
+
+/// Who adds a rule follows the walk; a file that it forgets would be found by the compiler alone.
+#[test]
+fn the_walk_through_adding_a_merge_rule_names_every_file_that_decides_about_rules() {
+    let root = repository::root();
+    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
+    let walk = text
+        .split("## ")
+        .find(|part| part.starts_with("Adding a merge rule"));
+    let mut decides = 0;
+    for file in repository::rust_files(&root.join("core/src")).unwrap() {
+        let source = fs::read_to_string(&file).unwrap();
+        let code = source.split("#[cfg(test)]").next().unwrap();
+        if code
+            .lines()
+            .any(|line| line.trim_start().starts_with("| MergeRule::"))
+        {
+            let name = format!("`{}`", file.file_name().unwrap().to_str().unwrap());
+            assert!(
+                walk.unwrap().contains(&name),
+                "the walk does not name {name}"
+            );
+            decides += 1;
+        }
+    }
+    assert!(decides > 5, "the search finds nothing any more");
+}

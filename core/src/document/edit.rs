@@ -235,7 +235,7 @@ impl Document {
         let other = |wants| EditError::Part { part: self.part.clone(), holds, wants };
         match (&mut self.engine, draft) {
             (EngineDoc::Record(doc), Draft::Record(ops)) => {
-                Ok(Made::of_record(doc.edit(place, pen.view, ops)?, Cause::Local))
+                Ok(Made::of_record(doc.edit_in(place, pen.view, ops)?, Cause::Local))
             }
             (EngineDoc::Record(doc), Draft::Undo) => {
                 let edit = doc.undo(place, pen.view)?.ok_or(EditError::NoStep("undo"))?;
@@ -246,14 +246,14 @@ impl Document {
                 Ok(Made::of_record(edit, Cause::Undo))
             }
             (EngineDoc::Body(doc), Draft::Body(ops)) => {
-                Ok(Made::of_body(doc.edit(place, pen.view, ops)?, Cause::Local))
+                Ok(Made::of_body(doc.edit(place, body::ViewId(pen.view.0), ops)?, Cause::Local))
             }
             (EngineDoc::Body(doc), Draft::Undo) => {
-                let edit = doc.undo(place, pen.view)?.ok_or(EditError::NoStep("undo"))?;
+                let edit = doc.undo(place, body::ViewId(pen.view.0))?.ok_or(EditError::NoStep("undo"))?;
                 Ok(Made::of_body(edit, Cause::Undo))
             }
             (EngineDoc::Body(doc), Draft::Redo) => {
-                let edit = doc.redo(place, pen.view)?.ok_or(EditError::NoStep("redo"))?;
+                let edit = doc.redo(place, body::ViewId(pen.view.0))?.ok_or(EditError::NoStep("redo"))?;
                 Ok(Made::of_body(edit, Cause::Undo))
             }
             (EngineDoc::Log(_), Draft::Entry(entry)) => {

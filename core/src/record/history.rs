@@ -109,7 +109,7 @@ impl History {
 
     /// Everything that is held.
     pub(crate) fn past(&self) -> Past {
-        let mut past = Past::EMPTY;
+        let mut past = Past::default();
         for (chain, line) in &self.lines {
             past.raise(*chain, line.notes.len() as u64);
         }

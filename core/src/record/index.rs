@@ -249,7 +249,7 @@ impl Index {
             objects: vec![Object::new(FieldPath::new(), Container::Map)],
             made: BTreeMap::new(),
             paths: BTreeMap::new(),
-            known: Past::EMPTY,
+            known: Past::default(),
         }
     }
 

@@ -4,7 +4,7 @@
 
 use super::{Pen, Replica, WriteError};
 use crate::{
-    body::{BodyIntent, BodyOp, IdMap},
+    body::{BodyOp, IdMap},
     control::{ControlId, Excluded},
     document::{Document, Draft, EngineDoc, Event, State},
     hlc::Hlc,
@@ -42,7 +42,7 @@ pub enum Asked {
     /// Of a record.
     Record(Vec<RecordOp>),
     /// Of a body: places are anchors.
-    Body(Vec<BodyIntent>),
+    Body(Vec<BodyOp>),
     /// Of a log.
     Entry(Entry),
 }
@@ -54,8 +54,8 @@ impl Asked {
         match (draft, document.engine()) {
             (Draft::Record(ops), _) => Some(Asked::Record(ops.to_vec())),
             (Draft::Entry(entry), _) => Some(Asked::Entry((*entry).clone())),
-            (Draft::Body(ops), EngineDoc::Body(body)) => {
-                Some(Asked::Body(ops.iter().map(|op| body.to_intent(op)).collect()))
+            (Draft::Body(ops), EngineDoc::Body(_)) => {
+                Some(Asked::Body(ops.to_vec()))
             }
             (Draft::Body(_), EngineDoc::Record(_) | EngineDoc::Log(_)) | (Draft::Undo | Draft::Redo, _) => None,
         }
@@ -236,9 +236,9 @@ impl Replica {
     }
 }
 
-fn body_ops(document: &mut Document, intents: &[BodyIntent], map: &IdMap) -> Vec<BodyOp> {
+fn body_ops(document: &mut Document, intents: &[BodyOp], _map: &IdMap) -> Vec<BodyOp> {
     match document.engine_mut() {
-        EngineDoc::Body(body) => intents.iter().filter_map(|intent| body.resolve_intent(intent, map)).collect(),
+        EngineDoc::Body(_) => intents.to_vec(),
         EngineDoc::Record(_) | EngineDoc::Log(_) => Vec::new(),
     }
 }

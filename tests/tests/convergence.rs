@@ -6,7 +6,7 @@ mod common;
 
 use anabranch_core::{
     changeset::Signed,
-    control::{ControlBody, Cut, RefuseReason, Role, Slot},
+    control::{ControlBody, Cut, RefuseReason, Role},
     document::State,
     id::{EntityId, Epoch, Lane},
     replica::Pen,
@@ -15,10 +15,10 @@ use anabranch_core::{
 use common::*;
 
 /// Gives `items` to an empty replica in an order and in batches that the seed decides.
-fn deliver(lab: &Lab, items: &[Item], rng: &mut Rng) -> anabranch_core::replica::Replica {
+fn deliver(lab: &Lab, known: u64, items: &[Item], rng: &mut Rng) -> anabranch_core::replica::Replica {
     let mut order: Vec<&Item> = items.iter().collect();
     rng.shuffle(&mut order);
-    let mut replica = lab.empty_replica();
+    let mut replica = lab.replica_at(known);
     let mut at = 0;
     while at < order.len() {
         let end = (at + 1 + rng.below(4)).min(order.len());
@@ -37,11 +37,11 @@ fn deliver(lab: &Lab, items: &[Item], rng: &mut Rng) -> anabranch_core::replica:
     replica
 }
 
-/// All replicas that got the same items agree; their digest.
-fn all_agree(lab: &Lab, items: &[Item], orders: u64) -> [u8; 32] {
+/// All replicas that knew the control log up to `known` and got the same items agree; their digest.
+fn all_agree(lab: &Lab, known: u64, items: &[Item], orders: u64) -> [u8; 32] {
     let mut digest = None;
     for seed in 0..orders {
-        let replica = deliver(lab, items, &mut Rng::new(seed));
+        let replica = deliver(lab, known, items, &mut Rng::new(seed));
         let now = replica.digest();
         assert_eq!(*digest.get_or_insert(now), now, "order {seed} gives another state");
     }
@@ -54,7 +54,7 @@ fn any_order_and_any_batches_of_a_busy_session_give_one_state() {
         let mut session = Session::new(seed, 4);
         session.work(60);
         let items: Vec<Item> = session.all().into_iter().map(Item::Change).collect();
-        let digest = all_agree(&session.lab, &items, 6);
+        let digest = all_agree(&session.lab, session.known(), &items, 6);
         session.settle();
         for station in &session.lab.stations {
             assert_eq!(station.replica.digest(), digest, "a replica that took part differs, seed {seed}");
@@ -98,13 +98,12 @@ fn a_cloned_device_forks_and_every_replica_counts_the_same_half_until_the_ordere
         let third = session.flush(1);
         let mut items: Vec<Item> = session.all().into_iter().map(Item::Change).collect();
         items.extend(first.iter().chain(&second).chain(&third).cloned().map(Item::Change));
-        let before = all_agree(&session.lab, &items, 12);
+        let known = session.known();
+        let before = all_agree(&session.lab, known, &items, 12);
         let winner = second[0].change.id();
         let ruling = session.lab.sign(ControlBody::Fork { slot, winner });
         items.push(Item::Control(ruling));
-        let mut base = session.lab_before_ruling();
-        std::mem::swap(&mut session.lab, &mut base);
-        let after = all_agree(&session.lab, &items, 12);
+        let after = all_agree(&session.lab, known, &items, 12);
         let by_id_alone = first[0].change.id() > second[0].change.id();
         assert_eq!(before == after, by_id_alone, "the ruling decides, seed {seed}");
     }
@@ -121,14 +120,14 @@ fn a_revocation_cuts_the_same_change_sets_whether_it_came_before_or_after_them()
     session.lab.stations[2].receive(NOW, [kept.clone(), gone.clone()].concat());
     session.title(2, page, "built on what goes");
     let built = session.flush(2);
-    let base = session.lab.empty_replica();
+    let known = session.known();
     let cut = vec![Cut { last: slot_of(&kept[0]) }];
     let origin = kept[0].change.header().chain.origin;
     let revoke = session.lab.sign(ControlBody::Revoke { origin, cut });
     let changes = [kept, gone, built].concat();
     let mut digests = std::collections::BTreeSet::new();
     for order in permutations(changes.len() + 1) {
-        let mut replica = clone_replica(&base, &session);
+        let mut replica = session.lab.replica_at(known);
         for at in order {
             match changes.get(at) {
                 Some(signed) => {
@@ -215,7 +214,8 @@ fn two_windows_of_one_device_write_in_lanes_of_their_own() {
     let flushed = session.flush(0);
     let chains: std::collections::BTreeSet<_> = flushed.iter().map(|s| s.change.header().chain).collect();
     assert_eq!(chains.len(), 2);
-    all_agree(&session.lab, &flushed.into_iter().map(Item::Change).collect::<Vec<_>>(), 4);
+    let items: Vec<Item> = flushed.into_iter().map(Item::Change).collect();
+    all_agree(&session.lab, session.known(), &items, 4);
 }
 
 #[test]

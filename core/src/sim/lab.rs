@@ -129,9 +129,16 @@ impl Lab {
 
     /// A replica without change sets that knows the control log and the schemas.
     pub fn empty_replica(&self) -> Replica {
+        self.replica_at(self.control.tip().number)
+    }
+
+    /// A replica without change sets that knows the control log up to record `number` and the
+    /// schemas.
+    pub fn replica_at(&self, number: u64) -> Replica {
         let founder = OriginId(self.owner_key.verifying_key().to_bytes());
         let mut replica = Replica::new(self.workspace, founder);
-        for signed in self.control.line() {
+        let known = usize::try_from(number).unwrap_or(usize::MAX);
+        for signed in self.control.line().take(known) {
             replica.control_record(signed.clone()).ok();
         }
         for schema in &self.schemas {

@@ -2,14 +2,14 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 use anabranch_core::{
-    body::BodyOp,
+    body::{BodyOp, BodyView, Node},
     changeset::{FlushCache, Signed, Verified},
     control::{Role, SignedControl, Slot},
-    document::{Document, Draft, EngineDoc},
+    document::{Document, Draft, EditError, EngineDoc},
     id::{DocumentId, EntityId, ViewId},
     log::Entry,
-    record::RecordOp,
-    replica::Replica,
+    record::{self, RecordOp, unnumbered},
+    replica::WriteError,
     schema::catalogue,
     sim::{Lab, Rng, Station},
     value::{Scalar, Value},
@@ -58,7 +58,7 @@ pub fn permutations(n: usize) -> Vec<Vec<usize>> {
 /// A record's title, if it has one.
 pub fn title(document: &Document) -> Option<String> {
     match document.engine() {
-        EngineDoc::Record(record) => match record.project().fields.get("title") {
+        EngineDoc::Record(record) => match record.project(&unnumbered).fields.get("title") {
             Some(Value::Text(text)) => Some(text.clone()),
             _ => None,
         },
@@ -69,7 +69,7 @@ pub fn title(document: &Document) -> Option<String> {
 /// A record's tags, sorted.
 pub fn tags(document: &Document) -> Vec<String> {
     match document.engine() {
-        EngineDoc::Record(record) => match record.project().fields.get("tags") {
+        EngineDoc::Record(record) => match record.project(&unnumbered).fields.get("tags") {
             Some(Value::List(tags)) => {
                 tags.iter().filter_map(|tag| tag.as_text().map(str::to_owned)).collect()
             }
@@ -98,6 +98,11 @@ impl Session {
         Session { lab, now: NOW, sealed: Vec::new(), entities: Vec::new() }
     }
 
+    /// How many control records there are.
+    pub fn known(&self) -> u64 {
+        self.lab.control().tip().number
+    }
+
     fn tick(&mut self) -> u64 {
         self.now += 7;
         self.now
@@ -113,7 +118,11 @@ impl Session {
     pub fn record(&mut self, station: usize, kind: &str, entity: EntityId, ops: &[RecordOp]) {
         let now = self.tick();
         let replica = &mut self.lab.stations[station].replica;
-        replica.write(now, kind, entity, "record", ViewId(0), &Draft::Record(ops)).unwrap();
+        match replica.write(now, kind, entity, "record", ViewId(0), &Draft::Record(ops)) {
+            // What is so already needs no change set.
+            Ok(_) | Err(WriteError::Edit(EditError::Record(record::EditError::Nothing))) => {}
+            Err(error) => panic!("{error}"),
+        }
     }
 
     pub fn title(&mut self, station: usize, entity: EntityId, title: &str) {
@@ -257,8 +266,11 @@ impl Session {
 fn first_block_units(document: &Document) -> u32 {
     match document.engine() {
         EngineDoc::Body(body) => match body.content() {
-            anabranch_core::body::BodyView::Blocks(nodes) => nodes.first().map_or(0, |node| node.units()),
-            anabranch_core::body::BodyView::Text(_) => 0,
+            BodyView::Tree(nodes) => match nodes.first() {
+                Some(Node::Block(block)) => block.children.iter().map(Node::units).sum(),
+                _ => 0,
+            },
+            BodyView::Text(_) => 0,
         },
         _ => 0,
     }

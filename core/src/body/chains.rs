@@ -32,12 +32,18 @@ pub(super) struct Chains {
 }
 
 impl Chains {
-    /// Binds a client to a chain. The first binding of either stays; answers whether the two are
-    /// bound to each other now.
+    /// Binds a client to a chain; answers whether the two are bound to each other now. Until a
+    /// change set of the chain was admitted another client may take the place of its first: what
+    /// was judged and refused leaves no trace.
     pub(super) fn bind(&mut self, chain: ChainIdx, client: u64) -> bool {
-        let line = self.line(chain);
-        if line.client.is_some_and(|bound| bound != client) {
-            return false;
+        if let Some(bound) = self.client(chain).filter(|bound| *bound != client) {
+            if self.admitted(chain) > 0 {
+                return false;
+            }
+            self.line(chain).client = None;
+            if self.by_client.get(&bound) == Some(&chain) {
+                self.by_client.remove(&bound);
+            }
         }
         if *self.by_client.entry(client).or_insert(chain) != chain {
             return false;
@@ -144,7 +150,7 @@ mod tests {
         for end in [5, 5, 9] {
             chains.push(B, end, &[]);
         }
-        let mut past = Past::EMPTY;
+        let mut past = Past::default();
         assert_eq!(chains.seen(B, &past), 0);
         past.raise(B, 2);
         assert_eq!(chains.seen(B, &past), 5);

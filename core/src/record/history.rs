@@ -84,11 +84,18 @@ impl History {
         let Actor::Automerge(actor) = writer.actor else {
             return; // a Yrs client writes no records: nothing of it will be admitted here
         };
-        self.actors.insert(actor, chain);
-        self.lines.entry(chain).or_insert_with(|| Line {
+        // Until a change of the chain is held another writer may take its place: what was judged
+        // and refused leaves no trace.
+        if self.held(chain) > 0 {
+            return;
+        }
+        self.actors.retain(|_, bound| *bound != chain);
+        self.actors.entry(actor).or_insert(chain);
+        let line = Line {
             writer: writer.clone(),
             notes: Vec::new(),
-        });
+        };
+        self.lines.insert(chain, line);
     }
 
     pub(crate) fn writer(&self, chain: ChainIdx) -> Option<&Writer> {

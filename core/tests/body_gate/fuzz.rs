@@ -285,7 +285,7 @@ fn forged_chains_of_several_authors_converge() {
             continue;
         }
         let (doc, _) = bodies::new_doc(5_000, layout);
-        let mut have = Past::EMPTY;
+        let mut have = Past::default();
         for sent in &net.log {
             bodies::apply(&doc, &sent.bytes).unwrap();
             have.raise(sent.chain, sent.seq);

@@ -133,7 +133,7 @@ fn typing_on_and_keeping_to_a_place_need_one_run_each() {
     let crate::bodies::Root::Text(text) = root else {
         unreachable!()
     };
-    let mut past = anabranch_core::causal::Past::EMPTY;
+    let mut past = anabranch_core::causal::Past::default();
     for at in 0..500u32 {
         use yrs::{Text, Transact};
         let mut txn = doc.transact_mut();

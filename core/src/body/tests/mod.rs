@@ -89,7 +89,7 @@ impl Replica {
         Replica {
             doc,
             chain: ChainIdx(chain),
-            past: Past::EMPTY,
+            past: Past::default(),
             millis: 1_000,
             schema: schema(),
         }

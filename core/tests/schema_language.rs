@@ -480,6 +480,12 @@ fn dotted_keys_without_end_are_an_error_and_no_overflow() {
             "a = {}",
             format!("{{ {} = ", vec!["a"; 70].join(".")).repeat(75)
         ),
+        // 5,320 tables deep without one error of syntax: reading stops, and dropping must not fail.
+        format!(
+            "[record.fields]\na = {}1{}",
+            format!("{{ {} = ", vec!["a"; 76].join(".")).repeat(70),
+            " }".repeat(70)
+        ),
     ] {
         errors(&text);
     }

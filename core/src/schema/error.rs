@@ -276,7 +276,10 @@ pub enum SchemaFault {
         field: String,
     },
     /// A renamed field with another `since`.
-    #[error("`{field}` takes over from a renamed field: write since = {version} in it")]
+    #[error(
+        "a rename stands in the version that makes it: remove it if an older one did, else write \
+         since = {version} in `{field}`"
+    )]
     RenamedSince {
         /// The new name.
         field: String,

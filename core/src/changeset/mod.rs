@@ -14,10 +14,11 @@
 //! | `pack`, `crypt` | size-capped zstd; payloads sealed under a workspace key |
 //! | `tip` | the end of a chain, what may follow it, and how an epoch begins |
 //! | `bundle` | a file of change sets, control records and schemas |
-//! | `codec` | postcard, bounded and canonical |
+//! | `codec`, `canonical` | postcard, bounded and canonical; the header's bytes by hand |
 //! | `rule`, `malformed` | why an envelope is refused |
 
 pub mod bundle;
+mod canonical;
 mod change_set;
 mod check;
 mod codec;

@@ -21,7 +21,7 @@ pub mod bundle;
 mod canonical;
 mod change_set;
 mod check;
-mod codec;
+pub(crate) mod codec;
 pub mod crypt;
 mod flush;
 mod header;

@@ -39,6 +39,8 @@ pub struct JudgedChange {
     pub seq: u64,
     /// Its stamp.
     pub hlc: Hlc,
+    /// What its author had seen.
+    pub past: Arc<Past>,
     /// The counter of its last operation.
     pub max_op: u64,
     /// Every field it writes; a key of an open map with the key.
@@ -209,6 +211,7 @@ impl RecordGate {
             chain: c.place.chain,
             seq: c.place.seq,
             hlc: c.place.hlc,
+            past: c.place.past.clone(),
             max_op,
             touched: judged.touched,
             registers: judged.registers,

@@ -22,6 +22,6 @@ mod writes;
 pub use gate::{JudgedChange, RecordGate};
 pub use genesis::{GENESIS_ACTOR, VERSION_KEY, genesis};
 pub use index::{OpKey, Slot, Stamp};
-pub use layout::{LIFE_KEY, set_key, set_value};
+pub use layout::{LIFE_KEY, is_open_key, set_key, set_value};
 pub use op::{FieldPath, RecordOp};
 pub use rule::{Forbids, RecordRule, Region};

@@ -38,7 +38,11 @@ pub fn scribble(world: &mut World, at: usize, dice: &mut Dice) -> bool {
                     11 | 12 => {
                         let name = if number > 4 { "tags" } else { "lucky" };
                         let set = object(tx, &[name]);
-                        let key = if number > 4 { word.to_owned() } else { number.to_string() };
+                        let key = if number > 4 {
+                            word.to_owned()
+                        } else {
+                            number.to_string()
+                        };
                         if dice.below(3) == 0 && tx.get(&set, &key).expect("get").is_some() {
                             tx.delete(&set, &key).expect("delete");
                         } else {
@@ -55,13 +59,18 @@ pub fn scribble(world: &mut World, at: usize, dice: &mut Dice) -> bool {
                         }
                     }
                     15 | 16 | 17 => {
-                        let path: &[&str] = if number > 6 { &["inner", "about"] } else { &["note"] };
+                        let path: &[&str] = if number > 6 {
+                            &["inner", "about"]
+                        } else {
+                            &["note"]
+                        };
                         let text = object(tx, path);
                         let len = tx.length(&text);
                         let from = dice.below(len + 1);
                         let delete = dice.below(3).min(len - from);
                         let insert = if number > 2 { word } else { "" };
-                        tx.splice_text(&text, from, delete as isize, insert).expect("splice");
+                        tx.splice_text(&text, from, delete as isize, insert)
+                            .expect("splice");
                     }
                     18 => {
                         let group = tx.put_object(ROOT, "place", ObjType::Map).expect("put");
@@ -78,7 +87,8 @@ pub fn scribble(world: &mut World, at: usize, dice: &mut Dice) -> bool {
                         let at = tx.length(&list);
                         let entry = tx.insert_object(&list, at, ObjType::Map).expect("insert");
                         tx.put(&entry, "by", word).expect("put");
-                        tx.put(&entry, "at", ScalarValue::Timestamp(stamp)).expect("put");
+                        tx.put(&entry, "at", ScalarValue::Timestamp(stamp))
+                            .expect("put");
                     }
                     21 => {
                         let inner = object(tx, &["inner"]);
@@ -112,7 +122,9 @@ pub fn scribble(world: &mut World, at: usize, dice: &mut Dice) -> bool {
 fn write(tx: &mut Transaction<'_>, at: &ObjId, key: &str, value: impl Into<ScalarValue>) {
     let value = value.into();
     let there = tx.get_all(at, key).expect("readable");
-    let winner = there.last().and_then(|(winner, _)| winner.as_scalar().cloned());
+    let winner = there
+        .last()
+        .and_then(|(winner, _)| winner.as_scalar().cloned());
     if there.len() > 1 && winner.as_ref() == Some(&value) {
         let other = match &value {
             ScalarValue::Null => "other".into(),
@@ -168,13 +180,16 @@ fn what_the_gate_calls_visible_is_what_the_engine_shows() {
     let world = session(2, 4, 240, &mut dice);
     let mut gate = world.gate();
     let mut doc = Automerge::new();
-    doc.apply_changes(gate.genesis().to_vec()).expect("genesis applies");
+    doc.apply_changes(gate.genesis().to_vec())
+        .expect("genesis applies");
     for sent in world.in_causal_order(&mut dice) {
         let judged = take(&mut gate, &sent).expect("honest");
         doc.apply_changes([judged.change]).expect("applies");
     }
     let mut compared = 0;
-    for key in ["title", "done", "rank", "estimate", "sender", "place", "~life", "mood"] {
+    for key in [
+        "title", "done", "rank", "estimate", "sender", "place", "~life", "mood",
+    ] {
         compared += compare(&gate, &doc, None, key);
     }
     for map in ["tags", "lucky", "labels", "extra"] {
@@ -231,7 +246,8 @@ fn typing_ten_thousand_keys_is_judged_in_time_that_does_not_grow_with_the_text()
         let mut spent = std::time::Duration::ZERO;
         for key in 0..600 {
             let sent = world.must_write(0, |tx| {
-                tx.splice_text(&text, (key * 7) % (round * 600 + key + 1), 0, "x").expect("splice");
+                tx.splice_text(&text, (key * 7) % (round * 600 + key + 1), 0, "x")
+                    .expect("splice");
             });
             let begun = std::time::Instant::now();
             take(&mut gate, &sent).expect("honest");

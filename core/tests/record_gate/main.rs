@@ -4,7 +4,6 @@
 mod forge;
 mod honest;
 mod hostile;
-mod memory;
 mod purity;
 mod rules;
 mod world;

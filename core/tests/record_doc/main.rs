@@ -2,4 +2,7 @@
 //! undo, anchors and blame, on replicas that exchange changes in any order.
 
 mod basics;
+mod model;
+mod random;
+mod shadow;
 mod world;

@@ -52,6 +52,23 @@ pub(super) enum Scalar<'a> {
     Time(i64),
 }
 
+impl Scalar<'_> {
+    /// Automerge's number for its type.
+    pub(super) fn code(&self) -> u8 {
+        match self {
+            Scalar::Null => 0,
+            Scalar::Bool(false) => 1,
+            Scalar::Bool(true) => 2,
+            Scalar::Int(_) => 4,
+            Scalar::Float(_) => 5,
+            Scalar::Text(_) => 6,
+            Scalar::Bytes(_) => 7,
+            Scalar::Counter(_) => 8,
+            Scalar::Time(_) => 9,
+        }
+    }
+}
+
 /// One operation, but for the ids it overwrites, which are read one by one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawOp<'a> {

@@ -6,7 +6,10 @@ use super::{
     layout,
     rule::{Forbids, RecordRule},
 };
-use crate::schema::ValueType;
+use crate::{
+    judge::Rule,
+    schema::{SchemaRule, ValueRule, ValueType, cut},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A group or entry that the change being judged has made.
@@ -28,7 +31,7 @@ impl<'a, 's> Fresh<'a, 's> {
         }
     }
 
-    /// An entry: any of its fields, but one at least.
+    /// An entry: any of its fields.
     pub(super) fn entry(field: FieldPath, fields: &'s BTreeMap<String, ValueType>) -> Self {
         Fresh {
             needs_all: false,
@@ -37,44 +40,44 @@ impl<'a, 's> Fresh<'a, 's> {
     }
 
     /// Writes one of its fields, each once.
-    pub(super) fn fill(
-        &mut self,
-        op: u64,
-        key: &'a str,
-        raw: &RawOp<'a>,
-    ) -> Result<(), RecordRule> {
-        let in_full = || {
+    pub(super) fn fill(&mut self, op: u64, key: &'a str, raw: &RawOp<'a>) -> Result<(), Rule> {
+        let path = || {
             let mut field = self.field.clone();
-            field.push(layout::cut(key));
+            field.push(cut(key));
             field
         };
         let Some(of) = self.fields.get(key) else {
-            return Err(RecordRule::FieldUnknown {
-                op,
-                field: in_full(),
-            });
+            let name = cut(key);
+            return Err(SchemaRule::from(ValueRule::Unknown { name })
+                .at(&self.field)
+                .into());
         };
         if raw.action != Action::Put {
             return Err(RecordRule::Forbidden {
-                field: in_full(),
+                field: path(),
                 rule: Forbids::GroupPart,
-            });
+            }
+            .into());
         }
-        if !layout::value_of(&raw.value).is_some_and(|value| layout::fits(of, &value)) {
-            return Err(RecordRule::Value { field: in_full() });
-        }
+        let value = layout::value_of(op, &raw.value)?;
+        of.check(&value).map_err(|rule| rule.at(&path()))?;
         if !self.filled.insert(key) {
-            return Err(RecordRule::Preds { op });
+            return Err(RecordRule::Preds { op }.into());
         }
         Ok(())
     }
 
-    /// Whether it holds what it must.
-    pub(super) fn is_full(&self) -> bool {
-        if self.needs_all {
-            self.filled.len() == self.fields.len()
-        } else {
-            !self.filled.is_empty()
+    /// A field that is missing, if one may not be.
+    pub(super) fn missing(&self) -> Option<Rule> {
+        if !self.needs_all {
+            return None;
         }
+        let is_missing = |name: &&String| !self.filled.contains(name.as_str());
+        let name = self.fields.keys().find(is_missing)?.clone();
+        Some(
+            SchemaRule::from(ValueRule::Missing { name })
+                .at(&self.field)
+                .into(),
+        )
     }
 }

@@ -106,7 +106,7 @@ impl RecordGate {
     /// The rule it broke. [`RecordRule::PastUnknown`] is the caller's fault: everything in
     /// `place.past` must have been admitted and every version up to the schema's made known.
     pub fn judge(&self, c: &Candidate<'_>) -> Result<JudgedChange, Rule> {
-        self.judge_record(c).map_err(Rule::Record)
+        self.judge_record(c)
     }
 
     /// Takes a judged change into the index. Called in causal order, before the engine applies it.
@@ -173,13 +173,13 @@ impl RecordGate {
         }
     }
 
-    fn judge_record(&self, c: &Candidate<'_>) -> Result<JudgedChange, RecordRule> {
+    fn judge_record(&self, c: &Candidate<'_>) -> Result<JudgedChange, Rule> {
         let header = scan::scan(c.payload)?;
         let genesis = u64::from(c.place.genesis_before.max(c.place.schema.version()));
         self.judge_header(&header, c.place, genesis)?;
         let Some(PartShape::Record(fields)) = c.place.schema.part(&self.part).map(|p| &p.shape)
         else {
-            return Err(RecordRule::PastUnknown);
+            return Err(RecordRule::PastUnknown.into());
         };
 
         let own = std::iter::once(Some(line_of(c.place.chain)));
@@ -203,15 +203,15 @@ impl RecordGate {
             .saturating_add(judged.change.ops.len() as u64)
             .saturating_sub(1);
         if max_op > OP_COUNTER_MAX {
-            return Err(RecordRule::CounterRange);
+            return Err(RecordRule::CounterRange.into());
         }
         let change = read_by_engine(c.payload)?;
         let hash = change.hash();
         if !hash.0.starts_with(&header.checksum) {
-            return Err(RecordRule::Checksum);
+            return Err(RecordRule::Checksum.into());
         }
         if change.len() != judged.change.ops.len() {
-            return Err(RecordRule::Engine);
+            return Err(RecordRule::Engine.into());
         }
         Ok(JudgedChange {
             change,

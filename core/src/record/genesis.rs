@@ -7,7 +7,7 @@
 //! so that every genesis change holds something.
 
 use super::FieldPath;
-use crate::schema::{FieldMap, MergeRule, PartShape, Schema};
+use crate::schema::{FieldMap, MergeRule, Part, Schema};
 use automerge::{
     ActorId, Automerge, AutomergeError, Change, ObjId, ObjType, ROOT, ScalarValue,
     transaction::{CommitOptions, Transactable, Transaction},
@@ -73,9 +73,10 @@ pub(super) fn chain(schemas: &[&Schema], part: &str) -> Vec<Genesis> {
     let mut objects = BTreeMap::from([(FieldPath::new(), ROOT)]);
     let mut chain = Vec::new();
     for schema in schemas {
-        let Some(PartShape::Record(fields)) = schema.part(part).map(|part| &part.shape) else {
-            return chain;
-        };
+        // A version that does not know the part yet has its note all the same.
+        let none = FieldMap::new();
+        let part = schema.part(part);
+        let fields = part.and_then(Part::fields).unwrap_or(&none);
         let mut made = Vec::new();
         let mut tx = doc.transaction();
         let version = ScalarValue::Int(i64::from(schema.version()));

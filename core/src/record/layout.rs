@@ -1,14 +1,18 @@
 //! How a record's fields lie in its Automerge document: which rule judges which object, and which
 //! scalar stands for which value.
 
-use super::{decode::Scalar, genesis::Container, index::ObjRef, rule::Forbids};
+use super::{
+    decode::Scalar,
+    genesis::Container,
+    index::ObjRef,
+    rule::{Forbids, RecordRule},
+};
 use crate::{
-    id::EntityId,
-    limits::{NAME_BYTES_MAX, SCALAR_BYTES_MAX},
-    schema::{FieldMap, MergeRule, ValueType},
+    limits::SCALAR_BYTES_MAX,
+    schema::{FieldMap, MergeRule, ValueType, check_open_key},
     value::{Finite, Value},
 };
-use std::{borrow::Cow, collections::BTreeMap};
+use std::borrow::Cow;
 
 /// The root key of the entity's life: false deletes it, true restores it.
 pub const LIFE_KEY: &str = "~life";
@@ -74,65 +78,28 @@ pub(super) fn rule_at<'s>(fields: &'s FieldMap, path: &[String]) -> Option<&'s M
     }
 }
 
-/// The value that a scalar stands for; none where it stands for no value of a field.
-pub(super) fn value_of(scalar: &Scalar<'_>) -> Option<Value> {
-    match scalar {
+/// The value that a scalar stands for.
+///
+/// # Errors
+/// It stands for no value of a field: a counter, a number that is not finite or is `-0`, which has
+/// bits of its own.
+pub(super) fn value_of(op: u64, scalar: &Scalar<'_>) -> Result<Value, RecordRule> {
+    let value = match scalar {
         Scalar::Null => Some(Value::Null),
         Scalar::Bool(truth) => Some(Value::Bool(*truth)),
         Scalar::Int(number) => Some(Value::Int(*number)),
-        // `-0` has bits of its own and is no value.
         Scalar::Float(number) => Finite::new(*number)
             .filter(|finite| finite.as_f64().to_bits() == number.to_bits())
             .map(Value::Float),
-        Scalar::Text(text) if text.len() <= SCALAR_BYTES_MAX => Some(Value::from(*text)),
-        Scalar::Bytes(bytes) if bytes.len() <= SCALAR_BYTES_MAX => {
-            Some(Value::Bytes(bytes.to_vec()))
-        }
+        Scalar::Text(text) => Some(Value::from(*text)),
+        Scalar::Bytes(bytes) => Some(Value::Bytes(bytes.to_vec())),
+        Scalar::Counter(_) => None,
         Scalar::Time(millis) => Some(Value::Time(*millis)),
-        Scalar::Text(_) | Scalar::Bytes(_) | Scalar::Counter(_) => None,
-    }
-}
-
-/// Whether a value fits a type. Null fits none: where it is a tombstone, the rule says so.
-pub(super) fn fits(of: &ValueType, value: &Value) -> bool {
-    match (of, value) {
-        (ValueType::Bool, Value::Bool(_))
-        | (ValueType::Float, Value::Float(_))
-        | (ValueType::Time, Value::Time(_)) => true,
-        (ValueType::Int { min, max }, Value::Int(number)) => (min..=max).contains(&number),
-        (ValueType::Text { units_max }, Value::Text(text)) => {
-            text.encode_utf16().count() <= *units_max as usize
-        }
-        (ValueType::Bytes { bytes_max }, Value::Bytes(bytes)) => bytes.len() <= *bytes_max as usize,
-        (ValueType::Choice(words), Value::Text(word)) => words.contains(word),
-        (ValueType::Entity, Value::Text(id)) => {
-            EntityId::parse(id).is_some_and(|entity| entity.to_string() == *id)
-        }
-        (ValueType::Entry(fields), Value::Map(values)) => fits_entry(fields, values),
-        (
-            ValueType::Bool
-            | ValueType::Float
-            | ValueType::Time
-            | ValueType::Int { .. }
-            | ValueType::Text { .. }
-            | ValueType::Bytes { .. }
-            | ValueType::Choice(_)
-            | ValueType::Entity
-            | ValueType::Entry(_),
-            _,
-        ) => false,
-    }
-}
-
-/// Whether an entry's values all have a field they fit. Fields may be absent, but not all of them.
-pub(super) fn fits_entry(
-    fields: &BTreeMap<String, ValueType>,
-    values: &BTreeMap<String, Value>,
-) -> bool {
-    !values.is_empty()
-        && values
-            .iter()
-            .all(|(name, value)| fields.get(name).is_some_and(|of| fits(of, value)))
+    };
+    value.ok_or(RecordRule::Scalar {
+        op,
+        code: scalar.code(),
+    })
 }
 
 /// The key under which an element stands in a set: one spelling for each value. Texts, choices and
@@ -166,7 +133,7 @@ pub fn set_value(of: &ValueType, key: &str) -> Option<Value> {
         ValueType::Entry(_) => return None,
     };
     let spelled_so = set_key(&value).is_some_and(|spelled| spelled == key);
-    (spelled_so && fits(of, &value)).then_some(value)
+    (spelled_so && of.check(&value).is_ok()).then_some(value)
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -179,22 +146,9 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// Whether a key may stand in an open map: 1 to [`NAME_BYTES_MAX`] bytes, no control characters, no
-/// `~` in front.
+/// Whether a key may stand in an open map.
 pub fn is_open_key(key: &str) -> bool {
-    !key.is_empty()
-        && key.len() <= NAME_BYTES_MAX
-        && !key.starts_with('~')
-        && !key.chars().any(char::is_control)
-}
-
-/// A foreign name, cut to [`NAME_BYTES_MAX`] so that a refusal stays small.
-pub(super) fn cut(name: &str) -> String {
-    let mut end = name.len().min(NAME_BYTES_MAX);
-    while !name.is_char_boundary(end) {
-        end = end.saturating_sub(1);
-    }
-    name.get(..end).unwrap_or_default().to_owned()
+    check_open_key(key).is_ok()
 }
 
 /// What a delete or overwrite of a sequence's element breaks.

@@ -185,20 +185,6 @@ pub enum RecordRule {
         op: u64,
     },
 
-    /// No such field.
-    #[error("operation {op}: the schema has no field `{}`", field.join("."))]
-    FieldUnknown {
-        /// The operation.
-        op: u64,
-        /// The field.
-        field: FieldPath,
-    },
-    /// A value that the field's type does not allow.
-    #[error("field `{}`: the value does not fit its type", field.join("."))]
-    Value {
-        /// The field.
-        field: FieldPath,
-    },
     /// A write that the field's rule has no place for.
     #[error("field `{}`: {rule} does not allow this; {}", field.join("."), rule.hint())]
     Forbidden {
@@ -206,12 +192,6 @@ pub enum RecordRule {
         field: FieldPath,
         /// Its rule.
         rule: Forbids,
-    },
-    /// A group or entry that its own change does not fill.
-    #[error("field `{}`: a group or entry is filled by the change that makes it", field.join("."))]
-    Unfilled {
-        /// The field.
-        field: FieldPath,
     },
     /// Too many entries.
     #[error("field `{}` would hold {found} entries, at most {max}", field.join("."))]
@@ -279,10 +259,7 @@ impl RecordRule {
             RecordRule::Key { .. } => "record-key",
             RecordRule::Element { .. } => "record-element",
             RecordRule::Preds { .. } => "record-preds",
-            RecordRule::FieldUnknown { .. } => "record-field-unknown",
-            RecordRule::Value { .. } => "record-value",
             RecordRule::Forbidden { rule, .. } => rule.code(),
-            RecordRule::Unfilled { .. } => "record-unfilled",
             RecordRule::TooManyEntries { .. } => "record-too-many-entries",
             RecordRule::TextTooLong { .. } => "record-text-too-long",
             RecordRule::CounterStep { .. } => "record-counter-step",
@@ -313,8 +290,8 @@ pub enum Forbids {
     AppendOnly,
     /// A text got something else than one character per insertion.
     TextUnit,
-    /// A key of an open map that cannot be one.
-    OpenKey,
+    /// A list's entry is no scalar, or an append-only list's no entry of its type.
+    EntryShape,
 }
 
 impl Forbids {
@@ -331,7 +308,7 @@ impl Forbids {
             Forbids::ListOverwrite => "list-overwrite",
             Forbids::AppendOnly => "append-only",
             Forbids::TextUnit => "text-unit",
-            Forbids::OpenKey => "open-key",
+            Forbids::EntryShape => "entry-shape",
         }
     }
 
@@ -347,7 +324,7 @@ impl Forbids {
             Forbids::ListOverwrite => "delete the entry and insert another",
             Forbids::AppendOnly => "append another entry",
             Forbids::TextUnit => "insert characters one by one and delete them",
-            Forbids::OpenKey => "use 1 to 64 bytes without control characters and no ~ in front",
+            Forbids::EntryShape => "insert a value of the type that the schema names",
         }
     }
 }
@@ -364,7 +341,7 @@ impl fmt::Display for Forbids {
             Forbids::ListOverwrite => "a list",
             Forbids::AppendOnly => "an append-only list",
             Forbids::TextUnit => "a text",
-            Forbids::OpenKey => "an open map's key",
+            Forbids::EntryShape => "a list",
         })
     }
 }

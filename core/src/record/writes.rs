@@ -12,11 +12,12 @@ use super::{
 };
 use crate::{
     hlc::Hlc,
+    judge::Rule,
     limits::{
         COUNTER_STEPS_MAX, ENTRIES_MAX, RECORD_FRESH_MAX, RECORD_KEYS_MAX, RECORD_OPS_MAX,
         TEXT_UNITS_MAX,
     },
-    schema::{FieldMap, MergeRule, ValueType},
+    schema::{FieldMap, MergeRule, SchemaRule, ValueType, check_open_key, cut},
     value::Value,
 };
 use smallvec::SmallVec;
@@ -80,10 +81,10 @@ impl<'a, 's> Writes<'a, 's> {
     }
 
     /// Judges all operations of a change.
-    pub(super) fn judge(&mut self, ops: &mut Ops<'a>) -> Result<(), RecordRule> {
+    pub(super) fn judge(&mut self, ops: &mut Ops<'a>) -> Result<(), Rule> {
         while let Some(raw) = ops.next()? {
             if self.change.ops.len() >= RECORD_OPS_MAX {
-                return Err(RecordRule::TooManyOps);
+                return Err(RecordRule::TooManyOps.into());
             }
             let site = self.site(&raw)?;
             match (site, raw.key) {
@@ -106,22 +107,20 @@ impl<'a, 's> Writes<'a, 's> {
                     Key::Head | Key::Element(_),
                 )
                 | (Site::List(..) | Site::Append(..) | Site::Text(_), Key::Text(_)) => {
-                    return Err(RecordRule::Key { op: self.now() });
+                    return Err(RecordRule::Key { op: self.now() }.into());
                 }
             }
         }
-        ops.finish()
+        Ok(ops.finish()?)
     }
 
     /// Judges what only the whole change shows, and hands over what the index keeps of it.
-    pub(super) fn finish(mut self) -> Result<Judged, RecordRule> {
+    pub(super) fn finish(mut self) -> Result<Judged, Rule> {
         if self.change.ops.is_empty() {
-            return Err(RecordRule::Empty);
+            return Err(RecordRule::Empty.into());
         }
-        if let Some(unfilled) = self.fresh.values().find(|fresh| !fresh.is_full()) {
-            return Err(RecordRule::Unfilled {
-                field: unfilled.field.clone(),
-            });
+        if let Some(missing) = self.fresh.values().find_map(Fresh::missing) {
+            return Err(missing);
         }
         for (object, (plus, minus)) in &self.sizes {
             self.size(*object, *plus, *minus)?;
@@ -135,7 +134,8 @@ impl<'a, 's> Writes<'a, 's> {
                 return Err(RecordRule::CounterStep {
                     field: self.path(*object, Some(key)),
                     max: COUNTER_STEPS_MAX,
-                });
+                }
+                .into());
             }
             self.change.steps.push((*object, state.place, state.steps));
         }
@@ -168,19 +168,21 @@ impl<'a, 's> Writes<'a, 's> {
             .index
             .object(object)
             .map_or_else(FieldPath::new, |(field, _)| field.clone());
-        path.extend(key.map(layout::cut));
+        path.extend(key.map(cut));
         path
     }
 
-    fn forbidden(&self, object: ObjRef, key: Option<&str>, rule: Forbids) -> RecordRule {
-        RecordRule::Forbidden {
-            field: self.path(object, key),
-            rule,
-        }
+    fn forbidden(&self, object: ObjRef, key: Option<&str>, rule: Forbids) -> Rule {
+        let field = self.path(object, key);
+        RecordRule::Forbidden { field, rule }.into()
+    }
+
+    fn unknown_field(&self, path: &[String]) -> Rule {
+        SchemaRule::unknown_field(self.setting.part, path).into()
     }
 
     /// What the operation's object is, which must lie in the past or be made earlier here.
-    fn site(&mut self, raw: &RawOp<'a>) -> Result<Site<'s>, RecordRule> {
+    fn site(&mut self, raw: &RawOp<'a>) -> Result<Site<'s>, Rule> {
         if let Some((object, site)) = self.site {
             if object == raw.object {
                 return Ok(site);
@@ -198,34 +200,27 @@ impl<'a, 's> Writes<'a, 's> {
         Ok(site)
     }
 
-    fn object(&self, id: Id) -> Result<Site<'s>, RecordRule> {
-        let op = self.now();
-        let setting = &self.setting;
-        let unknown = RecordRule::Object { op };
-        let target = self.target(id).ok_or(unknown.clone())?;
-        let made = match target {
-            Target::Own(at) => {
-                let is_fresh = self.fresh.contains_key(&at);
-                return is_fresh.then_some(Site::Fresh(at)).ok_or(unknown);
-            }
-            Target::Past(made) => made,
+    fn object(&self, id: Id) -> Result<Site<'s>, Rule> {
+        let index = self.setting.index;
+        let unknown = RecordRule::Object { op: self.now() };
+        let made = match self.target(id) {
+            None => return Err(unknown.into()),
+            Some(Target::Past(made)) => made,
+            Some(Target::Own(at)) if self.fresh.contains_key(&at) => return Ok(Site::Fresh(at)),
+            Some(Target::Own(_)) => return Err(unknown.into()),
         };
-        let Some(object) = setting.index.container(made) else {
-            return Err(match setting.index.op(made) {
-                // A group or entry of an earlier change: it was written whole.
-                Some((Kind::Make, parent, _)) => RecordRule::Unfilled {
-                    field: self.path(parent, None),
-                },
-                _ => unknown,
+        let Some(object) = index.container(made) else {
+            // A group or entry of an earlier change was written whole.
+            return Err(match index.op(made) {
+                Some((Kind::Make, parent, _)) => self.forbidden(parent, None, Forbids::GroupPart),
+                Some((Kind::Insert, list, _)) => self.forbidden(list, None, Forbids::AppendOnly),
+                _ => unknown.into(),
             });
         };
-        let (path, container) = setting.index.object(object).ok_or(unknown)?;
-        layout::rule_at(setting.fields, path)
+        let (path, container) = index.object(object).ok_or(unknown)?;
+        layout::rule_at(self.setting.fields, path)
             .and_then(|rule| Site::of(rule, object, container))
-            .ok_or_else(|| RecordRule::FieldUnknown {
-                op,
-                field: path.clone(),
-            })
+            .ok_or_else(|| self.unknown_field(path))
     }
 
     /// An id that lies in the past or earlier in this change.
@@ -249,14 +244,14 @@ impl<'a, 's> Writes<'a, 's> {
         raw: &RawOp<'a>,
         expected: &[Target],
         ops: &mut Ops<'a>,
-    ) -> Result<(), RecordRule> {
+    ) -> Result<(), Rule> {
         let wrong = RecordRule::Preds { op: self.now() };
         if raw.preds != expected.len() as u64 {
-            return Err(wrong);
+            return Err(wrong.into());
         }
         for expected in expected {
             if self.target(ops.pred()?) != Some(*expected) {
-                return Err(wrong);
+                return Err(wrong.into());
             }
             self.change.preds.push(*expected);
         }
@@ -280,10 +275,10 @@ impl<'a, 's> Writes<'a, 's> {
     }
 
     /// What is visible at a key by now.
-    fn key_state(&mut self, object: ObjRef, key: &'a str) -> Result<&mut KeyState, RecordRule> {
+    fn key_state(&mut self, object: ObjRef, key: &'a str) -> Result<&mut KeyState, Rule> {
         let place = self.keys.len();
         if place >= RECORD_KEYS_MAX && !self.keys.contains_key(&(object, key)) {
-            return Err(RecordRule::TooManyOps);
+            return Err(RecordRule::TooManyOps.into());
         }
         let Setting { index, view, .. } = &self.setting;
         Ok(self.keys.entry((object, key)).or_insert_with(|| KeyState {
@@ -306,9 +301,9 @@ impl<'a, 's> Writes<'a, 's> {
         kind: Kind,
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
-    ) -> Result<bool, RecordRule> {
+    ) -> Result<bool, Rule> {
         if raw.insert {
-            return Err(RecordRule::Key { op: self.now() });
+            return Err(RecordRule::Key { op: self.now() }.into());
         }
         let now = if kind == Kind::Delete {
             Targets::new()
@@ -330,16 +325,13 @@ impl<'a, 's> Writes<'a, 's> {
         key: &'a str,
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
-    ) -> Result<(), RecordRule> {
+    ) -> Result<(), Rule> {
         let setting = &self.setting;
         if object == ROOT && key == LIFE_KEY && setting.part == LIFE_PART {
             return self.register(object, key, &ValueType::Bool, false, raw, ops);
         }
         let Some(field) = fields.get(key) else {
-            return Err(RecordRule::FieldUnknown {
-                op: self.now(),
-                field: self.path(object, Some(key)),
-            });
+            return Err(self.unknown_field(&self.path(object, Some(key))));
         };
         match &field.rule {
             MergeRule::Lww(of) | MergeRule::Keep(of) => {
@@ -370,7 +362,7 @@ impl<'a, 's> Writes<'a, 's> {
         may_be_null: bool,
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
-    ) -> Result<(), RecordRule> {
+    ) -> Result<(), Rule> {
         match raw.action {
             Action::Put => {}
             Action::Delete => {
@@ -381,13 +373,10 @@ impl<'a, 's> Writes<'a, 's> {
             }
         }
         let path = self.path(object, Some(key));
-        let value = layout::value_of(&raw.value).filter(|value| match value {
-            Value::Null => may_be_null,
-            value => layout::fits(of, value),
-        });
-        let Some(value) = value else {
-            return Err(RecordRule::Value { field: path });
-        };
+        let value = layout::value_of(self.now(), &raw.value)?;
+        if !(may_be_null && value == Value::Null) {
+            of.check(&value).map_err(|rule| rule.at(&path))?;
+        }
         self.write_key(object, key, Kind::Put, raw, ops)?;
         self.touched.insert(path.clone());
         self.registers.insert(path, value);
@@ -401,7 +390,7 @@ impl<'a, 's> Writes<'a, 's> {
         of: &'s BTreeMap<String, ValueType>,
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
-    ) -> Result<(), RecordRule> {
+    ) -> Result<(), Rule> {
         if raw.action != Action::MakeMap {
             return Err(self.forbidden(object, Some(key), Forbids::GroupPart));
         }
@@ -413,9 +402,9 @@ impl<'a, 's> Writes<'a, 's> {
     }
 
     /// Notes that the operation about to be pushed makes a group or entry.
-    fn make(&mut self, fresh: Fresh<'a, 's>) -> Result<(), RecordRule> {
+    fn make(&mut self, fresh: Fresh<'a, 's>) -> Result<(), Rule> {
         if self.fresh.len() >= RECORD_FRESH_MAX {
-            return Err(RecordRule::TooManyOps);
+            return Err(RecordRule::TooManyOps.into());
         }
         let at = u32::try_from(self.change.ops.len()).unwrap_or(u32::MAX);
         self.fresh.insert(at, fresh);
@@ -423,13 +412,13 @@ impl<'a, 's> Writes<'a, 's> {
     }
 
     /// Writes a value of a group or entry that this change made.
-    fn fill(&mut self, made: u32, key: &'a str, raw: &RawOp<'a>) -> Result<(), RecordRule> {
+    fn fill(&mut self, made: u32, key: &'a str, raw: &RawOp<'a>) -> Result<(), Rule> {
         let op = self.now();
         if raw.insert {
-            return Err(RecordRule::Key { op });
+            return Err(RecordRule::Key { op }.into());
         }
         if raw.preds != 0 {
-            return Err(RecordRule::Preds { op });
+            return Err(RecordRule::Preds { op }.into());
         }
         if let Some(fresh) = self.fresh.get_mut(&made) {
             fresh.fill(op, key, raw)?;
@@ -444,19 +433,19 @@ impl<'a, 's> Writes<'a, 's> {
         key: &'a str,
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
-    ) -> Result<(), RecordRule> {
+    ) -> Result<(), Rule> {
         let (Action::Increment, Scalar::Int(by)) = (raw.action, raw.value) else {
             return Err(self.forbidden(object, Some(key), Forbids::CounterPut));
         };
         if raw.insert {
-            return Err(RecordRule::Key { op: self.now() });
+            return Err(RecordRule::Key { op: self.now() }.into());
         }
         let state = self.key_state(object, key)?;
         state.steps = state.steps.saturating_add(by.unsigned_abs());
         let (place, counter) = (state.place, state.visible.clone());
         // The counter itself, which genesis put and nothing overwrites.
         if counter.is_empty() {
-            return Err(RecordRule::Preds { op: self.now() });
+            return Err(RecordRule::Preds { op: self.now() }.into());
         }
         self.overwrites(raw, &counter, ops)?;
         self.push(Kind::Step, 0, object, place, raw.preds);
@@ -472,7 +461,7 @@ impl<'a, 's> Writes<'a, 's> {
         key: &'a str,
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
-    ) -> Result<(), RecordRule> {
+    ) -> Result<(), Rule> {
         let stamp = Scalar::Int(self.setting.hlc.as_time());
         let kind = match raw.action {
             // Unique per change: an equal value would make no operation, and the add would lose
@@ -494,7 +483,7 @@ impl<'a, 's> Writes<'a, 's> {
         let was_there = self.write_key(object, key, kind, raw, ops)?;
         let op = self.now().saturating_sub(1);
         match (kind, was_there) {
-            (Kind::Delete, false) => return Err(RecordRule::Preds { op }),
+            (Kind::Delete, false) => return Err(RecordRule::Preds { op }.into()),
             (Kind::Delete, true) => self.grow(object, 0, 1),
             (_, false) => self.grow(object, 1, 0),
             (_, true) => {}
@@ -511,10 +500,8 @@ impl<'a, 's> Writes<'a, 's> {
         key: &'a str,
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
-    ) -> Result<(), RecordRule> {
-        if !layout::is_open_key(key) {
-            return Err(self.forbidden(object, Some(key), Forbids::OpenKey));
-        }
+    ) -> Result<(), Rule> {
+        check_open_key(key).map_err(|rule| rule.at(&self.path(object, Some(key))))?;
         if self.key_state(object, key)?.visible.is_empty() {
             self.grow(object, 1, 0);
         }
@@ -527,7 +514,7 @@ impl<'a, 's> Writes<'a, 's> {
         site: Site<'s>,
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
-    ) -> Result<(), RecordRule> {
+    ) -> Result<(), Rule> {
         let op = self.now();
         let at = match raw.key {
             Key::Element(id) => Some(self.element_of(object, id)?),
@@ -535,7 +522,7 @@ impl<'a, 's> Writes<'a, 's> {
         };
         if raw.insert {
             if raw.preds != 0 {
-                return Err(RecordRule::Preds { op });
+                return Err(RecordRule::Preds { op }.into());
             }
             let (kind, units) = self.inserted(object, site, raw)?;
             self.push(kind, units, object, NO_KEY, 0);
@@ -555,7 +542,7 @@ impl<'a, 's> Writes<'a, 's> {
     }
 
     /// An element of this very sequence, in the past or inserted earlier here, deleted or not.
-    fn element_of(&self, object: ObjRef, id: Id) -> Result<Target, RecordRule> {
+    fn element_of(&self, object: ObjRef, id: Id) -> Result<Target, Rule> {
         let op = self.now();
         let target = self.target(id).ok_or(RecordRule::Element { op })?;
         let is_element = match target {
@@ -569,9 +556,11 @@ impl<'a, 's> Writes<'a, 's> {
                 .get(at as usize)
                 .is_some_and(|own| own.kind == Kind::Insert && own.object == object),
         };
-        is_element
-            .then_some(target)
-            .ok_or(RecordRule::Element { op })
+        if is_element {
+            Ok(target)
+        } else {
+            Err(RecordRule::Element { op }.into())
+        }
     }
 
     /// Deletes an element that is still visible and says what it counted for.
@@ -595,7 +584,7 @@ impl<'a, 's> Writes<'a, 's> {
         object: ObjRef,
         site: Site<'s>,
         raw: &RawOp<'a>,
-    ) -> Result<(Kind, u8), RecordRule> {
+    ) -> Result<(Kind, u8), Rule> {
         match (site, raw.action, raw.value) {
             (Site::Text(_), Action::Put, Scalar::Text(text)) => {
                 let mut characters = text.chars();
@@ -612,18 +601,12 @@ impl<'a, 's> Writes<'a, 's> {
                 Ok((Kind::Insert, 1))
             }
             (Site::List(_, of) | Site::Append(_, of), Action::Put, value) => {
-                let value = layout::value_of(&value);
-                if value.is_some_and(|value| layout::fits(of, &value)) {
-                    Ok((Kind::Insert, 1))
-                } else {
-                    Err(RecordRule::Value {
-                        field: self.path(object, None),
-                    })
-                }
+                let value = layout::value_of(self.now(), &value)?;
+                let fits = of.check(&value);
+                fits.map_err(|rule| rule.at(&self.path(object, None)))?;
+                Ok((Kind::Insert, 1))
             }
-            _ => Err(RecordRule::Value {
-                field: self.path(object, None),
-            }),
+            _ => Err(self.forbidden(object, None, Forbids::EntryShape)),
         }
     }
 
@@ -635,7 +618,7 @@ impl<'a, 's> Writes<'a, 's> {
 
     /// Judges a container's size in the author's view. What is over the bound already, by
     /// concurrency, may shrink.
-    fn size(&self, object: ObjRef, plus: u64, minus: u64) -> Result<(), RecordRule> {
+    fn size(&self, object: ObjRef, plus: u64, minus: u64) -> Result<(), Rule> {
         let Setting {
             index,
             view,
@@ -660,8 +643,8 @@ impl<'a, 's> Writes<'a, 's> {
         let field = path.clone();
         match (found > max, is_text) {
             (false, _) => Ok(()),
-            (true, true) => Err(RecordRule::TextTooLong { field, found, max }),
-            (true, false) => Err(RecordRule::TooManyEntries { field, found, max }),
+            (true, true) => Err(RecordRule::TextTooLong { field, found, max }.into()),
+            (true, false) => Err(RecordRule::TooManyEntries { field, found, max }.into()),
         }
     }
 }

@@ -234,16 +234,6 @@ impl History {
             .max()
     }
 
-    /// Every change, by chain and number.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = (ChainIdx, u64, &Note)> {
-        self.lines.iter().flat_map(|(chain, line)| {
-            line.notes
-                .iter()
-                .zip(1u64..)
-                .map(move |(note, seq)| (*chain, seq, note))
-        })
-    }
-
     /// The newest change that writes a field and that neither had seen any of some changes nor was
     /// seen by one of them. All of a chain is seen up to some number, so each chain is walked only
     /// down to there.

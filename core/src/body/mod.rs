@@ -2,6 +2,7 @@
 mod adjacent;
 mod any;
 mod chains;
+mod content;
 mod deletes;
 mod gate;
 mod index;
@@ -14,6 +15,7 @@ mod read;
 mod rule;
 mod scan;
 mod surrogate;
+mod view;
 pub use gate::{BodyGate, Runs, UnitRun};
 pub use index::ContainerIdx;
 pub use judged::JudgedUpdate;

@@ -14,7 +14,8 @@ use super::{
     index::Seat,
     order::{NodeIdx, OrderList},
     rule::BodyRule,
-    scan::{Item, View},
+    scan::Item,
+    seen::View,
 };
 use std::collections::BTreeMap;
 

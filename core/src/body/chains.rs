@@ -36,19 +36,21 @@ impl Chains {
     /// change set of the chain was admitted another client may take the place of its first: what
     /// was judged and refused leaves no trace.
     pub(super) fn bind(&mut self, chain: ChainIdx, client: u64) -> bool {
+        let owner = self.by_client.get(&client).copied();
+        if owner.is_some_and(|owner| owner != chain) {
+            return false;
+        }
         if let Some(bound) = self.client(chain).filter(|bound| *bound != client) {
             if self.admitted(chain) > 0 {
                 return false;
             }
-            self.line(chain).client = None;
-            if self.by_client.get(&bound) == Some(&chain) {
-                self.by_client.remove(&bound);
-            }
+            self.by_client.remove(&bound);
         }
-        if *self.by_client.entry(client).or_insert(chain) != chain {
+        let Some(line) = self.line(chain) else {
             return false;
-        }
-        self.line(chain).client = Some(client);
+        };
+        line.client = Some(client);
+        self.by_client.insert(client, chain);
         true
     }
 
@@ -109,20 +111,19 @@ impl Chains {
 
     /// Takes note of the next admitted change set of a chain.
     pub(super) fn push(&mut self, chain: ChainIdx, end: u32, halves: &[u32]) {
-        let line = self.line(chain);
-        line.ends.push(end);
-        line.halves.extend(halves);
+        if let Some(line) = self.line(chain) {
+            line.ends.push(end);
+            line.halves.extend(halves);
+        }
     }
 
     /// The chain's line; the document interns chains densely, so the gap is small.
-    fn line(&mut self, chain: ChainIdx) -> &mut Line {
+    fn line(&mut self, chain: ChainIdx) -> Option<&mut Line> {
         if self.lines.len() <= chain.at() {
-            let count = chain.at().saturating_add(1);
+            let count = chain.at().checked_add(1)?;
             self.lines.resize_with(count, Line::default);
         }
-        let at = chain.at().min(self.lines.len().saturating_sub(1));
-        #[expect(clippy::indexing_slicing, reason = "resized to hold it just above")]
-        &mut self.lines[at]
+        self.lines.get_mut(chain.at())
     }
 }
 

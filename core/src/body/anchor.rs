@@ -5,12 +5,13 @@ use super::{
     blocks::{Piece, block_at, segments},
     doc::Root,
     ids::ItemId,
+    kept::unit_of,
     patch::block_path,
 };
 use serde::{Deserialize, Serialize};
 use yrs::{
     Assoc, BranchID, IndexedSequence, ReadTxn, StickyIndex, Text, Transact, Xml, XmlElementRef,
-    XmlFragmentRef, XmlOut, XmlTextRef, branch::Branch,
+    XmlFragmentRef, XmlOut, XmlTextRef,
 };
 
 /// A place between two units of a text, held by one of them. It survives edits on any replica;
@@ -200,11 +201,4 @@ fn edge(side: Side, len: u32) -> u32 {
 
 fn unit_at(index: Option<&StickyIndex>) -> Option<ItemId> {
     index.and_then(StickyIndex::id).map(ItemId::from_yrs)
-}
-
-fn unit_of(branch: &Branch) -> Option<ItemId> {
-    match branch.id() {
-        BranchID::Nested(id) => Some(ItemId::from_yrs(&id)),
-        BranchID::Root(_) => None,
-    }
 }

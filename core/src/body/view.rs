@@ -275,13 +275,21 @@ pub(crate) fn read_block<T: ReadTxn>(txn: &T, element: &XmlElementRef) -> Block 
             .try_tag()
             .map(|tag| tag.to_string())
             .unwrap_or_default(),
-        attributes: element
-            .attributes(txn)
-            .map(|(name, value)| (name.to_owned(), from_out(&value)))
-            .filter(|(_, value)| *value != Value::Null)
-            .collect(),
+        attributes: read_attributes(txn, element),
         children: read_children(txn, element),
     }
+}
+
+/// A block's attributes; one that is null counts as absent.
+pub(crate) fn read_attributes<T: ReadTxn>(
+    txn: &T,
+    element: &XmlElementRef,
+) -> BTreeMap<String, Value> {
+    element
+        .attributes(txn)
+        .map(|(name, value)| (name.to_owned(), from_out(&value)))
+        .filter(|(_, value)| *value != Value::Null)
+        .collect()
 }
 
 #[cfg(test)]

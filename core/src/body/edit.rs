@@ -109,7 +109,7 @@ impl BodyDoc {
                 return Err(EditError::NoChange);
             }
             let payload = encode(&txn, rich);
-            check_size(&payload, txn.delete_set())?;
+            check_size(&payload, ranges(txn.delete_set()))?;
             let payload = payload.as_slice();
             gate.judge(&Candidate { place, payload })
                 .map_err(|rule| EditError::Refused(Box::new(rule)))
@@ -195,8 +195,12 @@ fn encode(txn: &TransactionMut<'_>, rich: bool) -> Vec<u8> {
     }
 }
 
-fn check_size(payload: &[u8], deleted: &IdSet) -> Result<(), EditError> {
-    let ranges = deleted.iter().map(|(_, ranges)| ranges.len()).sum();
+fn ranges(deleted: &IdSet) -> usize {
+    deleted.iter().map(|(_, ranges)| ranges.len()).sum()
+}
+
+/// Whether one change set may carry it.
+pub(super) fn check_size(payload: &[u8], ranges: usize) -> Result<(), EditError> {
     let limits = [
         ("bytes", payload.len(), PAYLOAD_BYTES_MAX),
         ("blocks", block_count(payload), UPDATE_BLOCKS_MAX),

@@ -5,6 +5,7 @@ mod any;
 mod blocks;
 mod canon;
 mod chains;
+mod compose;
 mod deletes;
 mod doc;
 mod edit;
@@ -22,8 +23,10 @@ mod patch;
 mod perform;
 mod places;
 mod read;
+mod revert;
 mod rule;
 mod scan;
+mod state;
 mod surrogate;
 mod text;
 mod undo;
@@ -40,7 +43,7 @@ pub use marks::ValueFault;
 pub use op::{BlockPath, BodyOp, Marks};
 pub use places::ContainerKind;
 pub use rule::BodyRule;
-pub use undo::{Selection, ViewId};
+pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection, ViewId};
 pub use view::{Block, BodyView, Inline, Node, Run};
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod anchors;
 mod concurrency;
 mod operations;
 mod patches;
+mod undo;
 
 use super::*;
 use crate::{

@@ -11,7 +11,7 @@ use super::{
     ids::{IdMap, IdRuns, ItemId},
     patch::Watch,
     undo::Histories,
-    view::{BodyView, read_children, read_text},
+    body_view::{BodyView, read_children, read_text},
 };
 use crate::{
     id::{Actor, ChainIdx},

@@ -11,7 +11,8 @@ use super::{
     order::{NodeIdx, OrderList},
     places::ContainerKind,
     rule::BodyRule,
-    scan::{Item, Scan, View},
+    scan::{Item, Scan},
+    view::View,
 };
 use crate::{
     causal::Past,

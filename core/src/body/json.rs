@@ -237,11 +237,24 @@ impl Json<'_> {
                 return inexact;
             }
         }
-        let bytes = self.at.saturating_sub(start);
-        if (integer && whole > INT_DIGITS_MAX) || bytes > NUMBER_BYTES_MAX {
+        let bytes = self.bytes.get(start..self.at).unwrap_or_default();
+        if (integer && whole > INT_DIGITS_MAX) || bytes.len() > NUMBER_BYTES_MAX {
+            return inexact;
+        }
+        if !integer && is_whole(bytes) {
             return inexact;
         }
         Ok(())
+    }
+}
+
+/// Whether a number that is written as a float is a whole one, which engines write as an integer:
+/// `1e5` would come back as `100000`.
+fn is_whole(bytes: &[u8]) -> bool {
+    let number = std::str::from_utf8(bytes).map(str::parse::<f64>);
+    match number {
+        Ok(Ok(number)) => (number as i64) as f64 == number,
+        Ok(Err(_)) | Err(_) => true,
     }
 }
 
@@ -256,7 +269,7 @@ mod tests {
             "null",
             "-12",
             "1.5e-7",
-            "1e5",
+            "1e+21",
             "\"a\\u00e9\\ud83d\\ude00\"",
             "{}",
             "[]",

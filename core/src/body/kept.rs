@@ -4,7 +4,7 @@
 use super::{
     Marks,
     ids::ItemId,
-    view::{Block, Inline, Node, Run, read_attributes, read_text},
+    body_view::{Block, Inline, Node, Run, read_attributes, read_text},
 };
 use crate::{
     patch::{Patch, Step},
@@ -133,7 +133,7 @@ fn children_beside<T: ReadTxn, X: XmlFragment>(
                 }
                 if let Some(KeptNode::Text(before)) = nodes.last_mut() {
                     for run in runs {
-                        super::view::push_run(before, run.content, run.marks);
+                        super::body_view::push_run(before, run.content, run.marks);
                     }
                 } else {
                     nodes.push(KeptNode::Text(runs));
@@ -372,7 +372,7 @@ impl Walk<'_> {
             return;
         }
         let at = self.at;
-        self.at = at.saturating_add(super::view::units(&insert));
+        self.at = at.saturating_add(super::body_view::units(&insert));
         self.patches.push(Patch::Splice {
             path: self.path.to_vec(),
             at,

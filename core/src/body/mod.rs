@@ -3,9 +3,11 @@ mod adjacent;
 mod anchor;
 mod any;
 mod blocks;
+mod body_view;
 mod canon;
 mod chains;
 mod compose;
+mod content;
 mod deletes;
 mod doc;
 mod edit;
@@ -44,7 +46,7 @@ pub use op::{BlockPath, BodyOp, Marks};
 pub use places::ContainerKind;
 pub use rule::BodyRule;
 pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection, ViewId};
-pub use view::{Block, BodyView, Inline, Node, Run};
+pub use body_view::{Block, BodyView, Inline, Node, Run};
 
 #[cfg(test)]
 mod tests;

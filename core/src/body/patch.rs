@@ -11,7 +11,7 @@ use super::{
     ids::ItemId,
     kept::{Kept, KeptNode, keep_children, unit_of, update_children},
     marks::{from_any, from_out},
-    view::read_attributes,
+    body_view::read_attributes,
 };
 use crate::{
     patch::{Patch, Step},
@@ -342,7 +342,7 @@ fn inserted(
         });
         return 1;
     };
-    let len = super::view::units(text);
+    let len = super::body_view::units(text);
     if let Some(Patch::Splice {
         at: last,
         insert,

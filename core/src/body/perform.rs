@@ -6,7 +6,7 @@ use super::{
     doc::Root,
     marks::{Stands, ValueFault, key_fits, tag_fits, to_any},
     text,
-    view::{Block, Inline, Node, Run, read_block},
+    body_view::{Block, Inline, Node, Run, read_block},
 };
 use crate::{limits::DEPTH_MAX, value::Value};
 use std::collections::BTreeMap;

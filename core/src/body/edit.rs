@@ -16,6 +16,7 @@ use super::{
     undo::{Selection, ViewId},
 };
 use crate::{
+    hlc::Hlc,
     judge::{Candidate, Place},
     limits::{PAYLOAD_BYTES_MAX, UPDATE_BLOCKS_MAX, UPDATE_RANGES_MAX},
     patch::Patch,
@@ -64,12 +65,17 @@ impl BodyDoc {
                 .enumerate()
                 .try_for_each(|(at, op)| hand.perform(at, op))
         })?;
-        self.histories.note(view, place.hlc, &written);
-        Ok(BodyEdit {
+        Ok(self.finish_edit(view, place.hlc, written))
+    }
+
+    /// Notes an edit for its view's undo and tells of it.
+    pub(super) fn finish_edit(&mut self, view: ViewId, at: Hlc, written: Written) -> BodyEdit {
+        self.histories.note(view, at, &written);
+        BodyEdit {
             payload: written.payload,
             patches: self.take_patches(),
             selection: None,
-        })
+        }
     }
 
     /// Runs an edit in a transaction of its own and takes what it wrote through the gate.

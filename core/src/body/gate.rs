@@ -219,6 +219,19 @@ impl BodyGate {
         })
     }
 
+    /// The run of its container's sequence that a unit stands in; none for attributes.
+    pub fn run_of(&self, client: u64, clock: u32) -> Option<UnitRun> {
+        let chain = self.chains.chain(client)?;
+        let node = self.order.node(self.order.find(Unit { chain, clock })?)?;
+        let last = node.first.clock.checked_add(node.len)?;
+        (clock < last).then_some(UnitRun {
+            chain,
+            client,
+            clock: node.first.clock,
+            len: node.len,
+        })
+    }
+
     /// A container's sequence in document order, deleted units included, attributes not.
     pub fn runs(&self, container: ContainerIdx) -> Runs<'_> {
         Runs {

@@ -189,10 +189,10 @@ impl BodyDoc {
                 payload: &reverted.payload,
             })
             .map_err(|rule| EditError::Refused(Box::new(rule)))?;
+        self.gate.admit(&judged);
         let deleted = self
             .apply_bytes(&judged.payload)
             .map_err(|_| EditError::Stuck)?;
-        self.gate.admit(&judged);
         for (old, new, len) in reverted.again {
             self.redone.insert(old, new, len);
         }

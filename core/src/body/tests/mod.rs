@@ -2,6 +2,7 @@
 
 mod anchors;
 mod concurrency;
+mod intents;
 mod operations;
 mod patches;
 mod undo;

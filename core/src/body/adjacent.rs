@@ -15,7 +15,7 @@ use super::{
     order::{NodeIdx, OrderList},
     rule::BodyRule,
     scan::Item,
-    seen::View,
+    view::View,
 };
 use std::collections::BTreeMap;
 

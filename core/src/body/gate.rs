@@ -12,7 +12,7 @@ use super::{
     places::ContainerKind,
     rule::BodyRule,
     scan::{Item, Scan},
-    seen::View,
+    view::View,
 };
 use crate::{
     causal::Past,
@@ -219,6 +219,19 @@ impl BodyGate {
         })
     }
 
+    /// The run of its container's sequence that a unit stands in; none for attributes.
+    pub fn run_of(&self, client: u64, clock: u32) -> Option<UnitRun> {
+        let chain = self.chains.chain(client)?;
+        let node = self.order.node(self.order.find(Unit { chain, clock })?)?;
+        let last = node.first.clock.checked_add(node.len)?;
+        (clock < last).then_some(UnitRun {
+            chain,
+            client,
+            clock: node.first.clock,
+            len: node.len,
+        })
+    }
+
     /// A container's sequence in document order, deleted units included, attributes not.
     pub fn runs(&self, container: ContainerIdx) -> Runs<'_> {
         Runs {
@@ -301,7 +314,7 @@ mod tests {
             chain,
             seq: 1,
             hlc: Hlc(1),
-            past: Arc::new(Past::EMPTY),
+            past: Arc::new(Past::default()),
             frontier: vec![],
             genesis_before: 0,
             schema: schema(),
@@ -320,7 +333,7 @@ mod tests {
         assert_eq!(runs.len(), 1);
         assert_eq!((runs[0].client, runs[0].clock, runs[0].len), (7, 0, 2));
 
-        let mut past = Past::EMPTY;
+        let mut past = Past::default();
         past.raise(chain, 1);
         (place.seq, place.past) = (2, Arc::new(past));
         let again = gate.judge(&Candidate {

@@ -12,7 +12,7 @@ use super::{
     read::Reader,
     rule::BodyRule,
     surrogate::SecondHalves,
-    seen::View,
+    view::View,
 };
 use crate::limits;
 

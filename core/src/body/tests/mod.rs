@@ -2,8 +2,10 @@
 
 mod anchors;
 mod concurrency;
+mod intents;
 mod operations;
 mod patches;
+mod undo;
 
 use super::*;
 use crate::{

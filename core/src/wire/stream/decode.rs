@@ -7,7 +7,7 @@ use super::{
     encode::{Encoder, Marks, given},
     fields::{Changes, flag, narrow},
     flush::{self, Group},
-    frame::{Cause, FrameError, Press},
+    frame::{Body, Cause, FrameError, Press},
     pool::Pools,
     routes::{self, Route},
 };
@@ -71,7 +71,7 @@ impl Decoder {
         let ask = |cause| FrameError::SendExplicitly { cause };
         let mut context = fresh.or(context).ok_or_else(|| ask(Cause::NoContext))?;
         let back = back.map(Encoder::context);
-        let verified = frame_body(&mut context, &body.bytes, back, flushes).map_err(ask)?;
+        let verified = frame_body(&mut context, &body, back, flushes).map_err(ask)?;
         self.context = Some(context);
         Ok(Received::Rebuilt(verified))
     }
@@ -99,7 +99,7 @@ fn explicit(body: &[u8]) -> Result<Vec<Result<Signed, EnvelopeRule>>, FrameError
 
 fn frame_body(
     context: &mut Context,
-    body: &[u8],
+    body: &Body,
     back: Option<&Context>,
     flushes: &mut FlushCache,
 ) -> Result<Vec<Verified>, Cause> {
@@ -162,9 +162,13 @@ enum DepRef {
 }
 
 impl<'a> Columns<'a> {
-    fn read(context: &mut Context, body: &'a [u8]) -> Result<Self, FormError> {
-        let mut r = Reader::new(body);
-        let count = r.count(limits::FRAME_CHANGE_SETS_MAX, "change sets")?;
+    fn read(context: &mut Context, body: &'a Body) -> Result<Self, FormError> {
+        let mut r = Reader::new(&body.bytes);
+        let count = if body.single {
+            1
+        } else {
+            r.count(limits::FRAME_CHANGE_SETS_MAX, "change sets")?
+        };
         let mut records = Vec::new();
         for flags in r.take(count, "flags")? {
             records.push(Record {
@@ -190,7 +194,7 @@ impl<'a> Columns<'a> {
         for (record, new) in records.iter_mut().zip(new) {
             record.read_rare(&mut r, &mut context.pools, new)?;
         }
-        let groups = flush::read(&mut r, count)?;
+        let groups = flush::read(&mut r, count, body.single)?;
         read_payloads(&mut r, &mut records)?;
         r.end("the frame's body")?;
         Ok(Columns { records, groups })

@@ -6,7 +6,7 @@ use super::{
     context::{Context, Document, DocumentKey, Pen},
     decode::Decoder,
     flush,
-    frame::Press,
+    frame::{Body, Press},
     routes,
 };
 use crate::{
@@ -66,7 +66,9 @@ impl Encoder {
                 self.record(&mut columns, verified, back);
                 changes.next();
             }
-            frames.push(press.frame(&columns.finish(), false, !self.begun));
+            let mut body = columns.finish();
+            body.reset = !self.begun;
+            frames.push(press.frame(&body));
             self.begun = true;
         }
         frames
@@ -76,20 +78,28 @@ impl Encoder {
     /// ends stay as they are.
     pub fn explicit<V: Borrow<Verified>>(press: &mut Press, changes: &[V]) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
-        let (mut body, mut count) = (Vec::new(), 0usize);
+        let mut body = Body {
+            explicit: true,
+            ..Body::default()
+        };
+        let mut count = 0usize;
         for verified in changes.iter().map(Borrow::borrow) {
             let bytes = verified.signed().encode();
-            let after = body.len().saturating_add(bytes.len()).saturating_add(4);
+            let after = body
+                .bytes
+                .len()
+                .saturating_add(bytes.len())
+                .saturating_add(4);
             if after > limits::FRAME_BYTES_MAX || count >= limits::FRAME_CHANGE_SETS_MAX {
-                frames.push(press.frame(&body, true, false));
-                body.clear();
+                frames.push(press.frame(&body));
+                body.bytes.clear();
                 count = 0;
             }
-            put_bytes(&mut body, &bytes);
+            put_bytes(&mut body.bytes, &bytes);
             count = count.saturating_add(1);
         }
-        if !body.is_empty() {
-            frames.push(press.frame(&body, true, false));
+        if !body.bytes.is_empty() {
+            frames.push(press.frame(&body));
         }
         frames
     }
@@ -440,14 +450,17 @@ impl Columns<'_> {
             .saturating_sub(header.payload_len as usize);
     }
 
-    fn finish(self) -> Vec<u8> {
+    fn finish(self) -> Body {
         let mut body = Vec::with_capacity(self.bytes.saturating_add(128));
-        put_number(&mut body, self.flags.len() as u64);
+        let single = matches!(self.proofs.as_slice(), [(proof, _)] if proof.count == 1);
+        if !single {
+            put_number(&mut body, self.flags.len() as u64);
+        }
         body.extend_from_slice(&self.flags);
         body.extend_from_slice(&self.writers);
         body.extend_from_slice(&self.stamps);
         body.extend_from_slice(&self.rare);
-        flush::put(&mut body, &self.proofs);
+        flush::put(&mut body, &self.proofs, single);
         // The last payload reaches to the end.
         for payload in self.payloads.iter().rev().skip(1).rev() {
             put_number(&mut body, payload.len() as u64);
@@ -456,6 +469,10 @@ impl Columns<'_> {
         for payload in &self.payloads {
             body.extend_from_slice(payload.get(1..).unwrap_or_default());
         }
-        body
+        Body {
+            bytes: body,
+            single,
+            ..Body::default()
+        }
     }
 }

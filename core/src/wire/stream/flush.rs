@@ -31,13 +31,15 @@ pub(super) struct Group {
     part: Option<(Vec<u16>, Vec<Hash>)>,
 }
 
-/// Writes the groups of a frame.
-pub(super) fn put(out: &mut Vec<u8>, mut proofs: &[(&Proof, ChangeSetId)]) {
+/// Writes the groups of a frame; of a single change set that is its flush, the signature alone.
+pub(super) fn put(out: &mut Vec<u8>, mut proofs: &[(&Proof, ChangeSetId)], single: bool) {
     while let Some((first, _)) = proofs.first() {
         let members = group_len(proofs);
         let (group, rest) = proofs.split_at(members);
         let whole = members == usize::from(first.count) && first.index == 0;
-        put_number(out, (members as u64).wrapping_shl(1) | u64::from(whole));
+        if !single {
+            put_number(out, (members as u64).wrapping_shl(1) | u64::from(whole));
+        }
         out.extend_from_slice(&first.signature.0);
         if !whole {
             put_part(out, first.count, group);
@@ -79,7 +81,19 @@ fn put_part(out: &mut Vec<u8>, count: u16, group: &[(&Proof, ChangeSetId)]) {
 }
 
 /// Reads the groups that cover `members` change sets.
-pub(super) fn read(r: &mut Reader<'_>, members: usize) -> Result<Vec<Group>, FormError> {
+pub(super) fn read(
+    r: &mut Reader<'_>,
+    members: usize,
+    single: bool,
+) -> Result<Vec<Group>, FormError> {
+    if single {
+        return Ok(vec![Group {
+            count: 1,
+            signature: Signature(r.array("flush signature")?),
+            members: 1,
+            part: None,
+        }]);
+    }
     let mut groups = Vec::new();
     let mut left = members;
     while left > 0 {

@@ -16,7 +16,8 @@ const VERSION_MASK: u8 = 0x07;
 const PACKED: u8 = 0x08;
 const EXPLICIT: u8 = 0x10;
 const RESET: u8 = 0x20;
-const KNOWN: u8 = VERSION_MASK | PACKED | EXPLICIT | RESET;
+const SINGLE: u8 = 0x40;
+const KNOWN: u8 = VERSION_MASK | PACKED | EXPLICIT | RESET | SINGLE;
 
 /// The dictionary that ships with version 1; `core/docs/wire.md` says how it was made.
 static DICTIONARY: &[u8] = include_bytes!("../dictionary.bin");
@@ -74,11 +75,16 @@ pub enum Cause {
     Rebuilt(EnvelopeRule),
 }
 
-/// A frame's body and what stood before it.
+/// A frame's body and what its first byte says of it.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Body {
     pub(super) bytes: Vec<u8>,
+    /// Change sets in their canonical bytes.
     pub(super) explicit: bool,
+    /// A context begins.
     pub(super) reset: bool,
+    /// One change set that is its whole flush: neither count nor group is written.
+    pub(super) single: bool,
 }
 
 /// How many bytes the frame at the start of `bytes` has, its head included; none where too few
@@ -125,6 +131,7 @@ fn check_len(had: u64) -> Result<(), FrameError> {
 /// What packs and unpacks frames: zstd's memory, about 1 MiB once both were used. One serves any
 /// number of streams, one after another.
 pub struct Press {
+    packs: bool,
     compressor: Option<Compressor<'static>>,
     decompressor: Option<Decompressor<'static>>,
 }
@@ -145,21 +152,35 @@ impl Press {
     /// A press; it takes its memory when it is first used.
     pub fn new() -> Self {
         Press {
+            packs: true,
             compressor: None,
             decompressor: None,
         }
     }
 
+    /// A press that unpacks but never packs: for links that compress by themselves, and for the
+    /// samples that the dictionary is made from.
+    pub fn plain() -> Self {
+        Press {
+            packs: false,
+            ..Press::new()
+        }
+    }
+
     /// Puts the frame around a body of at most [`limits::FRAME_BYTES_MAX`] bytes.
-    pub(super) fn frame(&mut self, body: &[u8], explicit: bool, reset: bool) -> Vec<u8> {
+    pub(super) fn frame(&mut self, body: &Body) -> Vec<u8> {
         let mut first = FRAME_VERSION;
-        for (flag, set) in [(EXPLICIT, explicit), (RESET, reset)] {
+        for (flag, set) in [
+            (EXPLICIT, body.explicit),
+            (RESET, body.reset),
+            (SINGLE, body.single),
+        ] {
             first |= if set { flag } else { 0 };
         }
-        let packed = self.pack(body);
+        let packed = self.pack(&body.bytes);
         let content = match &packed {
             Some(packed) => packed.as_slice(),
-            None => body,
+            None => &body.bytes,
         };
         first |= if packed.is_some() { PACKED } else { 0 };
         let mut frame = Vec::with_capacity(content.len().saturating_add(4));
@@ -187,13 +208,14 @@ impl Press {
             bytes,
             explicit: first & EXPLICIT != 0,
             reset: first & RESET != 0,
+            single: first & SINGLE != 0,
         })
     }
 
     /// The declared length and the zstd frame without its magic number; none where that is no
     /// shorter, or would be refused for unpacking to too much.
     fn pack(&mut self, body: &[u8]) -> Option<Vec<u8>> {
-        if body.len() < limits::COMPRESS_BYTES_MIN {
+        if !self.packs || body.len() < limits::COMPRESS_BYTES_MIN {
             return None;
         }
         if self.compressor.is_none() {

@@ -33,7 +33,7 @@ fn every_known_hostile_update_is_refused() {
                 root: root.into(),
             };
             for written in [false, true] {
-                let (mut gate, mut past) = (BodyGate::new(&shape), Past::EMPTY);
+                let (mut gate, mut past) = (BodyGate::new(&shape), Past::default());
                 let clients = (0..64).chain([272, 300]);
                 for (at, client) in clients.clone().enumerate() {
                     let chain = ChainIdx(at as u32);
@@ -47,7 +47,7 @@ fn every_known_hostile_update_is_refused() {
                         );
                         let base = Update::of(client, 0, vec![base]).encode();
                         // Each wrote first in what it had seen, so all stand side by side.
-                        let judged = gate.judge_update(chain, &Past::EMPTY, &base).unwrap();
+                        let judged = gate.judge_update(chain, &Past::default(), &base).unwrap();
                         gate.admit(&judged);
                         past.raise(chain, 1);
                     }
@@ -241,7 +241,7 @@ fn a_second_chain_cannot_take_a_client() {
     // Nor is an admitted update taken in twice.
     let again = story.gate.judge_update(
         A,
-        &Past::EMPTY,
+        &Past::default(),
         &Update::of(1, 0, vec![rooted("quick")]).encode(),
     );
     story.gate.admit(&again.unwrap());

@@ -30,7 +30,7 @@ impl Story {
         }
         Story {
             gate,
-            past: Past::EMPTY,
+            past: Past::default(),
         }
     }
 

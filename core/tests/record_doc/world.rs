@@ -147,7 +147,7 @@ impl Replica {
     }
 
     pub fn past(&self, held: &[u64]) -> Past {
-        let mut past = Past::EMPTY;
+        let mut past = Past::default();
         for (device, seq) in held.iter().enumerate() {
             if *seq > 0 {
                 past.raise(self.index(device), *seq);

@@ -43,7 +43,7 @@ fn the_same_changes_get_the_same_verdicts_in_every_order_and_batching() {
         let mut verdicts = BTreeMap::new();
         for order in 0..5 {
             let mut gate = world.gate();
-            let mut have = anabranch_core::causal::Past::EMPTY;
+            let mut have = anabranch_core::causal::Past::default();
             let mut check =
                 |gate: &RecordGate, have: &anabranch_core::causal::Past, dice: &mut Dice, share| {
                     for (at, sent) in hostile.iter().enumerate() {

@@ -156,7 +156,7 @@ impl World {
                     doc,
                     chain: ChainIdx(chain as u32),
                     seq: 0,
-                    past: Past::EMPTY,
+                    past: Past::default(),
                     frontier: Vec::new(),
                     genesis_before: 0,
                     hlc: Hlc::new(1_700_000_000_000 + chain as u64, 0),
@@ -262,7 +262,7 @@ pub fn object(doc: &impl ReadDoc, path: &[&str]) -> ObjId {
 }
 
 pub fn causal_order(mut todo: Vec<Sent>, dice: &mut Dice) -> Vec<Sent> {
-    let mut have = Past::EMPTY;
+    let mut have = Past::default();
     let mut order = Vec::new();
     while !todo.is_empty() {
         let ready: Vec<usize> = (0..todo.len())

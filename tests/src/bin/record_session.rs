@@ -11,7 +11,7 @@
 //! }
 //! dir=$(mktemp -d)
 //! cargo run -p anabranch-tests --bin record_session -- \
-//!   cli/data/session.json.gz $(versions README.md) -- $(versions core/docs/judging.md)
+//!   cli/data/session.json.gz $(versions CONTRIBUTING.md) -- $(versions README.md)
 //! ```
 
 use anabranch::storage::{bounded, whole};

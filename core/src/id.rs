@@ -101,17 +101,31 @@ bytes_id!(
     16
 );
 
-/// An application object. Its id names the user who created it, so that who may write its
-/// creator-owned parts can be judged from an envelope alone; the nonce is random.
+/// An application object. Its id names the user who created it and the kind it is of, so that who
+/// may write its creator-owned parts, and under which schemas, can be judged from an envelope alone:
+/// nobody can give an entity another creator or a second kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EntityId {
     /// The user who created the entity.
     pub creator: UserId,
-    /// 16 random bytes.
+    /// 4 bytes of the kind's tag ([`EntityId::of_kind`]), then 12 random bytes.
     pub nonce: [u8; 16],
 }
 
 impl EntityId {
+    /// A new entity of a kind.
+    pub fn new(creator: UserId, kind: &str, random: [u8; 12]) -> Self {
+        let mut nonce = [0u8; 16];
+        let bytes = kind_tag(kind).into_iter().chain(random);
+        nonce.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        EntityId { creator, nonce }
+    }
+
+    /// Whether it is of this kind.
+    pub fn of_kind(&self, kind: &str) -> bool {
+        self.nonce.starts_with(&kind_tag(kind))
+    }
+
     /// Reads the form that `Display` writes: 64 hexadecimal digits, creator then nonce.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; 32] = unhex(text)?;
@@ -121,6 +135,16 @@ impl EntityId {
             nonce: nonce.try_into().ok()?,
         })
     }
+}
+
+/// The first 4 bytes of blake3 over a domain tag and the kind's name.
+fn kind_tag(kind: &str) -> [u8; 4] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"anabranch kind v1\0");
+    hasher.update(kind.as_bytes());
+    let mut tag = [0u8; 4];
+    tag.iter_mut().zip(hasher.finalize().as_bytes()).for_each(|(to, from)| *to = *from);
+    tag
 }
 
 impl fmt::Display for EntityId {
@@ -230,3 +254,8 @@ pub fn yrs_client(chain: &Chain, document: &DocumentId, salt: &ActorSalt) -> u64
     low.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
     (u64::from_le_bytes(low) & ((1 << 53) - 1)).max(1)
 }
+
+/// A view of a document: an editor's pane, a window. Undo belongs to it. Chosen by the
+/// application; local to this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ViewId(pub u64);

@@ -4,6 +4,7 @@ pub mod body;
 pub mod causal;
 pub mod changeset;
 pub mod control;
+pub mod document;
 pub mod fault;
 pub mod hlc;
 pub mod id;
@@ -12,6 +13,9 @@ pub mod limits;
 pub mod log;
 pub mod patch;
 pub mod record;
+pub mod replica;
 pub mod schema;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod value;
 pub mod wire;

@@ -3,8 +3,12 @@
 /// Largest payload of one change set. A paste of 200,000 characters fits; what an engine does with
 /// a larger one is not bounded by any of the scans.
 pub const PAYLOAD_BYTES_MAX: usize = 256 << 10;
-/// Largest encoded header. The fields are fixed but for deps, route, part name and extension.
-pub const HEADER_BYTES_MAX: usize = 16 << 10;
+/// What sealing a payload under a workspace key may add to it: a synthetic value of 32 bytes, an
+/// authentication tag of 16, and one byte that says how the plaintext is packed.
+pub const SEALED_BYTES_ADDED_MAX: usize = 49;
+/// Largest encoded header: room for [`DEPS_MAX`] dependencies of 82 bytes, every route and the
+/// extension at their bounds, so that no header that keeps the other bounds is refused for this one.
+pub const HEADER_BYTES_MAX: usize = 96 << 10;
 /// Largest extension area that is hashed and kept for readers that do not know it.
 pub const EXTENSION_BYTES_MAX: usize = 4 << 10;
 /// Most dependencies one change set names: its frontier beside its own chain. A replica that saw
@@ -18,6 +22,8 @@ pub const ROUTE_BYTES_MAX: usize = 256;
 pub const FLUSH_CHANGE_SETS_MAX: usize = 512;
 /// Hashes in the longest Merkle path (2^9 = 512 leaves).
 pub const MERKLE_PATH_MAX: usize = 9;
+/// Flushes that one cache remembers as verified: a link interleaves the flushes of few origins.
+pub const FLUSHES_REMEMBERED_MAX: usize = 64;
 /// How far a received stamp may raise the local clock above the wall clock.
 pub const CLOCK_RAISE_MS_MAX: u64 = 60_000;
 /// Largest frame on a link, and the largest that zstd may unpack to.
@@ -40,6 +46,17 @@ pub const ENTRIES_MAX: usize = 512;
 pub const TEXT_UNITS_MAX: usize = 5_000;
 /// Longest scalar string or byte string in a record.
 pub const SCALAR_BYTES_MAX: usize = 64 << 10;
+/// Most operations of one record change: a text of the longest kind replaced whole takes 10,000. The
+/// gate keeps 16 to 40 bytes for each, so that its memory stays below 1 MiB.
+pub const RECORD_OPS_MAX: usize = 16_384;
+/// Most keys that one record change writes, and most groups and entries it makes: what the gate keeps
+/// of each is larger than of a plain operation.
+pub const RECORD_KEYS_MAX: usize = 4_096;
+/// See [`RECORD_KEYS_MAX`].
+pub const RECORD_FRESH_MAX: usize = 1_024;
+/// Most that the steps of one counter may add up to, signs left out, in a causal past: with every
+/// chain at this bound the sum over [`CHAINS_MAX`] chains still fits an `i64`.
+pub const COUNTER_STEPS_MAX: u64 = 1 << 46;
 /// Largest Automerge operation counter; above it local edits would overflow the engine.
 pub const OP_COUNTER_MAX: u64 = (1 << 31) - 1;
 /// Largest Yrs clock, the range in which every Yjs client computes exactly.
@@ -71,3 +88,7 @@ pub const SCHEMA_LOG_MAX: usize = 4_096;
 pub const CONTROL_BYTES_MAX: usize = 256 << 10;
 /// Most chains one document may have: one per device, incarnation and window that ever wrote it.
 pub const CHAINS_MAX: usize = 65_536;
+/// Edits of one view that follow each other within this are one step of undo.
+pub const UNDO_STEP_MS: u64 = 500;
+/// Steps that a view of a record can take back; the oldest are forgotten.
+pub const UNDO_STEPS_MAX: usize = 512;

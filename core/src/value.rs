@@ -137,6 +137,64 @@ impl Value {
     }
 }
 
+/// A value that holds no others. Whatever foreign bytes are decoded into uses this and not
+/// [`Value`], whose nesting a decoder would follow until its stack ends.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Scalar {
+    /// Nothing.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A finite number.
+    Float(Finite),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Milliseconds since the Unix epoch.
+    Time(i64),
+}
+
+impl From<Scalar> for Value {
+    fn from(scalar: Scalar) -> Value {
+        match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(truth) => Value::Bool(truth),
+            Scalar::Int(number) => Value::Int(number),
+            Scalar::Float(number) => Value::Float(number),
+            Scalar::Text(text) => Value::Text(text),
+            Scalar::Bytes(bytes) => Value::Bytes(bytes),
+            Scalar::Time(millis) => Value::Time(millis),
+        }
+    }
+}
+
+/// A list or map was offered where only a value that holds no others may stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a {kind} cannot stand here: only a single value can")]
+pub struct NotScalar {
+    /// What it was.
+    pub kind: &'static str,
+}
+
+impl TryFrom<Value> for Scalar {
+    type Error = NotScalar;
+    fn try_from(value: Value) -> Result<Scalar, NotScalar> {
+        Ok(match value {
+            Value::Null => Scalar::Null,
+            Value::Bool(truth) => Scalar::Bool(truth),
+            Value::Int(number) => Scalar::Int(number),
+            Value::Float(number) => Scalar::Float(number),
+            Value::Text(text) => Scalar::Text(text),
+            Value::Bytes(bytes) => Scalar::Bytes(bytes),
+            Value::Time(millis) => Scalar::Time(millis),
+            Value::List(_) | Value::Map(_) => return Err(NotScalar { kind: value.kind() }),
+        })
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Value::Text(text.to_owned())

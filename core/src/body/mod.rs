@@ -1,11 +1,47 @@
 //! Bodies.
+mod adjacent;
+mod anchor;
+mod any;
+mod blocks;
+mod canon;
+mod chains;
+mod deletes;
+mod doc;
+mod edit;
+mod fault;
+mod gate;
+mod ids;
+mod index;
+mod json;
+mod judged;
+mod kept;
+mod marks;
 mod op;
+mod order;
+mod patch;
+mod perform;
+mod places;
+mod read;
+mod rule;
+mod scan;
+mod surrogate;
+mod text;
+mod undo;
+mod view;
+pub use anchor::{Anchor, Position, Side};
+pub use doc::BodyDoc;
+pub use edit::BodyEdit;
+pub use fault::EditError;
+pub use gate::{BodyGate, Runs, UnitRun};
+pub use ids::{IdMap, IdRuns, ItemId};
+pub use index::ContainerIdx;
+pub use judged::JudgedUpdate;
+pub use marks::ValueFault;
 pub use op::{BlockPath, BodyOp, Marks};
-use serde::{Deserialize, Serialize};
-/// Refusals by the body gate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum BodyRule {
-    /// see the body room
-    #[error("body")]
-    Todo,
-}
+pub use places::ContainerKind;
+pub use rule::BodyRule;
+pub use undo::{Selection, ViewId};
+pub use view::{Block, BodyView, Inline, Node, Run};
+
+#[cfg(test)]
+mod tests;

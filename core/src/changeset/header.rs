@@ -1,11 +1,13 @@
 //! The header of a change set: everything that is hashed but the payload itself.
 
 use crate::{
+    changeset::{EnvelopeRule, Form, Malformed, codec, tags},
     hlc::Hlc,
     id::{Actor, Chain, ChangeSetId, DocumentId, EntityId, SchemaId, UserId, WorkspaceId},
-    value::Value,
+    limits,
+    value::{Finite, Value},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The version of the judging rules that this build writes and the newest it knows.
 pub const RULES_VERSION: u16 = 1;
@@ -33,6 +35,7 @@ pub struct Header {
     pub prev: Option<ChangeSetId>,
     /// The frontier of what the author had seen of this document beside its own chain, by chain,
     /// at most one per chain, none that another of them (or `prev`) has in its past.
+    #[serde(deserialize_with = "codec::sequence")]
     pub deps: Vec<Dep>,
     /// The author's stamp; rises within a chain.
     pub hlc: Hlc,
@@ -51,6 +54,7 @@ pub struct Header {
     /// The workspace key epoch under which the payload is sealed; none: in clear.
     pub key_epoch: Option<u32>,
     /// The values of the schema's route fields after this change, where it writes them, by name.
+    #[serde(deserialize_with = "route_values")]
     pub route: Vec<(String, Value)>,
     /// The payload's length in bytes, as carried.
     pub payload_len: u32,
@@ -59,6 +63,7 @@ pub struct Header {
     /// The change set that this one makes again after a control record excluded it.
     pub replaces: Option<ChangeSetId>,
     /// Bytes of later versions: hashed and kept by readers that do not know them.
+    #[serde(with = "codec::byte_string")]
     pub extension: Vec<u8>,
 }
 
@@ -97,5 +102,83 @@ impl Header {
     /// The document it belongs to.
     pub fn document(&self) -> DocumentId {
         DocumentId::of(&self.entity, &self.part)
+    }
+
+    /// The same header, speaking of this payload.
+    pub fn describe(mut self, payload: &[u8]) -> Self {
+        // A payload of 4 GiB and more is far past the bound, which `check` holds against it.
+        self.payload_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        self.payload_hash = *blake3::hash(payload).as_bytes();
+        self
+    }
+
+    /// blake3 of the domain tag and the canonical bytes.
+    pub fn id(&self) -> ChangeSetId {
+        id_of(&codec::encode(self))
+    }
+
+    /// The canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self).into_vec()
+    }
+
+    /// Reads canonical bytes that hold one header and nothing else, and checks the rules that a
+    /// header alone can break.
+    ///
+    /// # Errors
+    /// Bytes that are not canonical, and every header rule of [`EnvelopeRule`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeRule> {
+        let mut reader = codec::Reader::new(bytes);
+        let (header, _) = Header::read(&mut reader)?;
+        reader.end(Form::Header)?;
+        header.check()?;
+        Ok(header)
+    }
+
+    /// The next header of a reader, and its id.
+    pub(crate) fn read(reader: &mut codec::Reader<'_>) -> Result<(Self, ChangeSetId), Malformed> {
+        let (header, bytes) = reader.value(Form::Header, limits::HEADER_BYTES_MAX)?;
+        Ok((header, id_of(bytes)))
+    }
+}
+
+/// The id that canonical header bytes have.
+pub(crate) fn id_of(header: &[u8]) -> ChangeSetId {
+    ChangeSetId(tags::hash(tags::HEADER, &[header]))
+}
+
+/// Reads route values without recursion: they are scalars, and a nesting of lists two bytes deep
+/// each would overflow the stack before anything could refuse it.
+fn route_values<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, Value)>, D::Error> {
+    let values: Vec<(String, Scalar)> = codec::sequence(from)?;
+    Ok(values
+        .into_iter()
+        .map(|(name, scalar)| (name, scalar.into()))
+        .collect())
+}
+
+/// The scalar variants of [`Value`], in its order, so that their encodings are the same.
+#[derive(Deserialize)]
+enum Scalar {
+    Null,
+    Bool(bool),
+    Int(i64),
+    Float(Finite),
+    Text(String),
+    Bytes(#[serde(deserialize_with = "codec::sequence")] Vec<u8>),
+    Time(i64),
+}
+
+impl From<Scalar> for Value {
+    fn from(scalar: Scalar) -> Value {
+        match scalar {
+            Scalar::Null => Value::Null,
+            Scalar::Bool(truth) => Value::Bool(truth),
+            Scalar::Int(number) => Value::Int(number),
+            Scalar::Float(number) => Value::Float(number),
+            Scalar::Text(text) => Value::Text(text),
+            Scalar::Bytes(bytes) => Value::Bytes(bytes),
+            Scalar::Time(millis) => Value::Time(millis),
+        }
     }
 }

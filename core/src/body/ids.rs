@@ -1,0 +1,204 @@
+//! Names of single units of a body, sets of them, and what became of units that were made again.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use yrs::{IdSet, block::ClientID};
+
+/// One unit of a body: a UTF-16 unit of text, a block, an attribute's value. It keeps its name for
+/// ever, on every replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ItemId {
+    /// The writer's Yrs client id.
+    pub client: u64,
+    /// Its number among that writer's units.
+    pub clock: u32,
+}
+
+impl ItemId {
+    /// The id `by` units later in the same run.
+    pub(crate) fn plus(self, by: u32) -> ItemId {
+        ItemId {
+            client: self.client,
+            clock: self.clock.saturating_add(by),
+        }
+    }
+
+    pub(crate) fn to_yrs(self) -> yrs::ID {
+        yrs::ID::new(ClientID::new(self.client), self.clock)
+    }
+
+    pub(crate) fn from_yrs(id: &yrs::ID) -> ItemId {
+        ItemId {
+            client: id.client.get(),
+            clock: id.clock,
+        }
+    }
+}
+
+/// A set of units, as sorted runs that neither touch nor overlap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdRuns {
+    clients: BTreeMap<u64, BTreeMap<u32, u32>>,
+}
+
+impl IdRuns {
+    /// Whether the set is empty.
+    pub fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Adds the units from `id` on, `len` of them.
+    pub fn insert(&mut self, id: ItemId, len: u32) {
+        if len == 0 {
+            return;
+        }
+        let runs = self.clients.entry(id.client).or_default();
+        let mut start = id.clock;
+        let mut end = id.clock.saturating_add(len);
+        if let Some((&at, &to)) = runs.range(..=start).next_back()
+            && to >= start
+        {
+            start = at;
+            end = end.max(to);
+            runs.remove(&at);
+        }
+        while let Some((&at, &to)) = runs.range(start..=end).next() {
+            end = end.max(to);
+            runs.remove(&at);
+        }
+        runs.insert(start, end);
+    }
+
+    /// Whether a unit is in the set.
+    pub fn contains(&self, id: ItemId) -> bool {
+        self.clients
+            .get(&id.client)
+            .and_then(|runs| runs.range(..=id.clock).next_back())
+            .is_some_and(|(_, end)| id.clock < *end)
+    }
+
+    /// Every run: its first unit and its length, by client and clock.
+    pub fn iter(&self) -> impl Iterator<Item = (ItemId, u32)> + '_ {
+        self.clients.iter().flat_map(|(client, runs)| {
+            runs.iter().map(|(start, end)| {
+                let id = ItemId {
+                    client: *client,
+                    clock: *start,
+                };
+                (id, end.saturating_sub(*start))
+            })
+        })
+    }
+
+    /// Number of runs.
+    pub fn runs(&self) -> usize {
+        self.clients.values().map(BTreeMap::len).sum()
+    }
+
+    /// Adds everything of another set.
+    pub fn join(&mut self, other: &IdRuns) {
+        for (id, len) in other.iter() {
+            self.insert(id, len);
+        }
+    }
+
+    pub(crate) fn from_yrs(set: &IdSet) -> IdRuns {
+        let mut runs = IdRuns::default();
+        for (client, ranges) in set.iter() {
+            for range in ranges.iter() {
+                let id = ItemId {
+                    client: client.get(),
+                    clock: range.start,
+                };
+                runs.insert(id, range.end.saturating_sub(range.start));
+            }
+        }
+        runs
+    }
+}
+
+/// What became of units that were made again with the same content, offset by offset: by an undo,
+/// or by a rebase after a control record excluded the first ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IdMap {
+    runs: BTreeMap<ItemId, (u32, ItemId)>,
+}
+
+impl IdMap {
+    /// Whether nothing was made again.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty()
+    }
+
+    /// Notes that `len` units from `old` on were made again from `new` on.
+    pub fn insert(&mut self, old: ItemId, new: ItemId, len: u32) {
+        if let Some((&at, (had, image))) = self.runs.range(..old).next_back()
+            && at.client == old.client
+            && at.clock.checked_add(*had) == Some(old.clock)
+            && image.client == new.client
+            && image.clock.checked_add(*had) == Some(new.clock)
+        {
+            let joined = (had.saturating_add(len), *image);
+            self.runs.insert(at, joined);
+            return;
+        }
+        if len > 0 {
+            self.runs.insert(old, (len, new));
+        }
+    }
+
+    /// The unit that replaced this one, if one did.
+    pub fn image(&self, id: ItemId) -> Option<ItemId> {
+        let (start, (len, image)) = self.runs.range(..=id).next_back()?;
+        let by = id.clock.checked_sub(start.clock)?;
+        (start.client == id.client && by < *len).then(|| image.plus(by))
+    }
+
+    /// The last of a chain of replacements; the unit itself if nothing replaced it.
+    pub fn follow(&self, id: ItemId) -> ItemId {
+        let mut at = id;
+        // A replacement is always younger than what it replaces, so the chain ends; the bound
+        // only guards against a map that a caller built in a circle.
+        for _ in 0..=self.runs.len() {
+            match self.image(at) {
+                Some(next) => at = next,
+                None => return at,
+            }
+        }
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(client: u64, clock: u32) -> ItemId {
+        ItemId { client, clock }
+    }
+
+    #[test]
+    fn runs_that_touch_become_one() {
+        let mut set = IdRuns::default();
+        set.insert(id(1, 0), 2);
+        set.insert(id(1, 4), 2);
+        set.insert(id(2, 0), 1);
+        assert_eq!(set.runs(), 3);
+        set.insert(id(1, 2), 2);
+        assert_eq!(
+            set.iter().collect::<Vec<_>>(),
+            [(id(1, 0), 6), (id(2, 0), 1)]
+        );
+        assert!(set.contains(id(1, 5)) && !set.contains(id(1, 6)) && !set.contains(id(3, 0)));
+    }
+
+    #[test]
+    fn a_chain_of_replacements_is_followed_to_its_end() {
+        let mut map = IdMap::default();
+        map.insert(id(1, 10), id(1, 20), 3);
+        map.insert(id(1, 21), id(2, 5), 1);
+        assert_eq!(map.follow(id(1, 11)), id(2, 5));
+        assert_eq!(map.follow(id(1, 12)), id(1, 22));
+        assert_eq!(map.follow(id(1, 13)), id(1, 13));
+    }
+}

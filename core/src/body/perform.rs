@@ -1,0 +1,510 @@
+//! One operation at a time, checked and then done, inside a transaction.
+
+use super::{
+    BlockPath, BodyGate, BodyOp, EditError, Marks,
+    blocks::{self, Piece, block_at, child_index, segments},
+    doc::Root,
+    marks::{Stands, ValueFault, key_fits, tag_fits, to_any},
+    text,
+    view::{Block, Inline, Node, Run, read_block},
+};
+use crate::{limits::DEPTH_MAX, value::Value};
+use std::collections::BTreeMap;
+use yrs::{
+    Assoc, IndexedSequence, Text, TextRef, TransactionMut, XmlElementRef, XmlFragmentRef,
+};
+
+/// An open transaction and what its operations are checked against.
+pub(super) struct Hand<'a, 't> {
+    txn: &'a mut TransactionMut<'t>,
+    root: &'a Root,
+    gate: &'a BodyGate,
+    /// The writing client, and its clock when the transaction began.
+    client: u64,
+    start: u32,
+    /// Whether the body holds characters of two units.
+    pairs: bool,
+    /// Whether anything but plain text was written.
+    pub(super) rich: bool,
+    op: usize,
+}
+
+/// A text that an operation names.
+enum Target {
+    Whole(TextRef),
+    Block(XmlElementRef),
+}
+
+impl<'a, 't> Hand<'a, 't> {
+    pub(super) fn new(
+        txn: &'a mut TransactionMut<'t>,
+        root: &'a Root,
+        gate: &'a BodyGate,
+        client: u64,
+        start: u32,
+    ) -> Self {
+        Hand {
+            txn,
+            root,
+            gate,
+            client,
+            start,
+            pairs: gate.has_second_halves(),
+            rich: false,
+            op: 0,
+        }
+    }
+
+    /// Checks and does one operation, the `op`-th of its list.
+    pub(super) fn perform(&mut self, op: usize, what: &BodyOp) -> Result<(), EditError> {
+        self.op = op;
+        match what {
+            BodyOp::Splice {
+                text,
+                at,
+                delete,
+                insert,
+                marks,
+            } => self.splice(text, *at, *delete, insert, marks.as_ref()),
+            BodyOp::Format {
+                text,
+                at,
+                len,
+                marks,
+            } => self.format(text, *at, *len, marks),
+            BodyOp::Embed { text, at, value } => self.embed(text, *at, value),
+            BodyOp::InsertBlock {
+                at,
+                tag,
+                attributes,
+                text,
+            } => self.insert_block(at, tag, attributes, text),
+            BodyOp::SplitBlock { block, at } => self.split(block, *at),
+            BodyOp::JoinBlock { block } => self.join(block),
+            BodyOp::MoveBlock { from, to } => self.move_block(from, to),
+            BodyOp::DeleteBlock { block } => self.delete_block(block),
+            BodyOp::SetAttribute { block, name, value } => self.set_attribute(block, name, value),
+        }
+    }
+
+    fn splice(
+        &mut self,
+        path: &BlockPath,
+        at: u32,
+        delete: u32,
+        insert: &str,
+        marks: Option<&Marks>,
+    ) -> Result<(), EditError> {
+        let target = self.target(path)?;
+        self.check_range(path, &target, at, delete)?;
+        if let Some(marks) = marks {
+            self.check_marks(marks)?;
+            self.rich |= !marks.is_empty();
+        }
+        self.pairs |= insert.bytes().any(|byte| byte >= 0xf0);
+        match &target {
+            Target::Whole(text) => text::remove(self.txn, text, at, delete),
+            Target::Block(block) if delete > 0 => {
+                blocks::remove_units(self.txn, block, at, delete);
+            }
+            Target::Block(_) => {}
+        }
+        if insert.is_empty() {
+            return Ok(());
+        }
+        let (text, at) = match &target {
+            Target::Whole(text) => (text.clone(), at),
+            Target::Block(block) => {
+                let (text, at) = blocks::text_for_insert(self.txn, block, at);
+                let text: &TextRef = text.as_ref();
+                (text.clone(), at)
+            }
+        };
+        match marks {
+            None => text::insert(self.txn, &text, at, insert),
+            Some(marks) => {
+                // Taking inherited marks away writes their old values, which may be maps.
+                self.rich = true;
+                text::insert_marked(self.txn, &text, at, insert, marks);
+            }
+        }
+        Ok(())
+    }
+
+    fn format(
+        &mut self,
+        path: &BlockPath,
+        at: u32,
+        len: u32,
+        marks: &Marks,
+    ) -> Result<(), EditError> {
+        let target = self.target(path)?;
+        self.check_range(path, &target, at, len)?;
+        self.check_marks(marks)?;
+        self.rich = true;
+        if len == 0 {
+            return Ok(());
+        }
+        for (name, value) in marks {
+            match &target {
+                Target::Whole(text) => text::format(self.txn, text, at, len, name, value),
+                Target::Block(block) => {
+                    blocks::format_units(self.txn, block, at, len, name, value);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn embed(&mut self, path: &BlockPath, at: u32, value: &Value) -> Result<(), EditError> {
+        let target = self.target(path)?;
+        self.check_range(path, &target, at, 0)?;
+        self.rich = true;
+        match &target {
+            Target::Whole(text) => {
+                // The engine gives an embedded string back as text, so the two could not be told
+                // apart.
+                if !matches!(value, Value::Map(_)) {
+                    return Err(self.fault(ValueFault::Embed));
+                }
+                self.check_value(value, Stands::Json)?;
+                text::embed(self.txn, text, at, value);
+            }
+            Target::Block(block) => {
+                let inline = self.inline_block(value)?;
+                self.check_depth(path.len().saturating_add(1))?;
+                blocks::insert_inline(self.txn, block, at, &inline);
+            }
+        }
+        Ok(())
+    }
+
+    /// An embed in a tree: an element with a tag and attributes.
+    fn inline_block(&self, value: &Value) -> Result<Block, EditError> {
+        let error = EditError::InlineBlock { op: self.op };
+        let Value::Map(entries) = value else {
+            return Err(error);
+        };
+        let known = ["tag", "attributes", "children"];
+        if entries.keys().any(|key| !known.contains(&key.as_str())) {
+            return Err(error);
+        }
+        let attributes = match entries.get("attributes") {
+            Some(Value::Map(attributes)) => attributes.clone(),
+            Some(_) => return Err(error),
+            None => BTreeMap::new(),
+        };
+        if !matches!(entries.get("children"), None | Some(Value::List(_)))
+            || matches!(entries.get("children"), Some(Value::List(list)) if !list.is_empty())
+        {
+            return Err(error);
+        }
+        let tag = entries.get("tag").and_then(Value::as_text).ok_or(error)?;
+        self.check_block(tag, &attributes)?;
+        Ok(Block {
+            tag: tag.to_owned(),
+            attributes,
+            children: Vec::new(),
+        })
+    }
+
+    fn insert_block(
+        &mut self,
+        at: &BlockPath,
+        tag: &str,
+        attributes: &BTreeMap<String, Value>,
+        text: &str,
+    ) -> Result<(), EditError> {
+        self.check_block(tag, attributes)?;
+        // The text inside lies one deeper than the block.
+        self.check_depth(at.len().saturating_add(1))?;
+        let (parent, child) = self.place(at)?;
+        self.rich = true;
+        self.pairs |= text.bytes().any(|byte| byte >= 0xf0);
+        let children = if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![Node::Text(vec![Run {
+                content: Inline::Text(text.to_owned()),
+                marks: Marks::new(),
+            }])]
+        };
+        let block = Block {
+            tag: tag.to_owned(),
+            attributes: attributes.clone(),
+            children,
+        };
+        blocks::write_block(self.txn, &parent, child, &block);
+        Ok(())
+    }
+
+    fn split(&mut self, path: &BlockPath, at: u32) -> Result<(), EditError> {
+        let block = self.block(path)?;
+        self.check_range(path, &Target::Block(block.clone()), at, 0)?;
+        let mut after = path.clone();
+        if let Some(last) = after.last_mut() {
+            *last = last.saturating_add(1);
+        }
+        let (parent, child) = self.place(&after)?;
+        self.rich = true;
+        blocks::split(self.txn, &parent, &block, child, at);
+        Ok(())
+    }
+
+    fn join(&mut self, path: &BlockPath) -> Result<(), EditError> {
+        let block = self.block(path)?;
+        let nothing = || EditError::NothingBefore {
+            op: self.op,
+            path: path.clone(),
+        };
+        let (last, _) = path.split_last().ok_or_else(nothing)?;
+        let before = last.checked_sub(1).ok_or_else(nothing)?;
+        let mut to = path.clone();
+        if let Some(last) = to.last_mut() {
+            *last = before;
+        }
+        let to = self.block(&to)?;
+        let parent = self.parent(path)?;
+        self.rich = true;
+        let held = read_block(self.txn, &block);
+        blocks::remove_block(self.txn, &parent, &block);
+        blocks::append(self.txn, &to, &held.children);
+        Ok(())
+    }
+
+    fn move_block(&mut self, from: &BlockPath, to: &BlockPath) -> Result<(), EditError> {
+        let block = self.block(from)?;
+        if to.len() > from.len() && to.starts_with(from) {
+            return Err(EditError::IntoItself {
+                op: self.op,
+                from: from.clone(),
+                to: to.clone(),
+            });
+        }
+        let (parent, child) = self.place(to)?;
+        if stays(from, to) {
+            return Ok(());
+        }
+        let held = read_block(self.txn, &block);
+        self.check_depth(to.len().saturating_add(height(&held)))?;
+        let old_parent = self.parent(from)?;
+        self.rich = true;
+        blocks::write_block(self.txn, &parent, child, &held);
+        blocks::remove_block(self.txn, &old_parent, &block);
+        Ok(())
+    }
+
+    fn delete_block(&mut self, path: &BlockPath) -> Result<(), EditError> {
+        let block = self.block(path)?;
+        let parent = self.parent(path)?;
+        blocks::remove_block(self.txn, &parent, &block);
+        Ok(())
+    }
+
+    fn set_attribute(
+        &mut self,
+        path: &BlockPath,
+        name: &str,
+        value: &Value,
+    ) -> Result<(), EditError> {
+        let block = self.block(path)?;
+        if !key_fits(name) {
+            return Err(EditError::Name { op: self.op });
+        }
+        self.check_value(value, Stands::Attribute)?;
+        self.rich = true;
+        blocks::set_attribute(self.txn, &block, name, value);
+        Ok(())
+    }
+
+    fn target(&self, path: &BlockPath) -> Result<Target, EditError> {
+        match self.root {
+            Root::Text(text) if path.is_empty() => Ok(Target::Whole(text.clone())),
+            Root::Text(_) => Err(EditError::NoBlocks { op: self.op }),
+            Root::Tree(_) if path.is_empty() => Err(EditError::NoText { op: self.op }),
+            Root::Tree(_) => Ok(Target::Block(self.block(path)?)),
+        }
+    }
+
+    fn tree(&self) -> Result<&'a XmlFragmentRef, EditError> {
+        match self.root {
+            Root::Text(_) => Err(EditError::NoBlocks { op: self.op }),
+            Root::Tree(tree) => Ok(tree),
+        }
+    }
+
+    fn block(&self, path: &[u32]) -> Result<XmlElementRef, EditError> {
+        block_at(self.txn, self.tree()?, path).ok_or_else(|| EditError::NoBlock {
+            op: self.op,
+            path: path.to_vec(),
+        })
+    }
+
+    /// The fragment or block that a path's last step counts in.
+    fn parent(&self, path: &BlockPath) -> Result<XmlFragmentRef, EditError> {
+        let above = path.split_last().map_or(path.as_slice(), |(_, above)| above);
+        if above.is_empty() {
+            return Ok(self.tree()?.clone());
+        }
+        let block = self.block(above)?;
+        let parent: &XmlFragmentRef = block.as_ref();
+        Ok(parent.clone())
+    }
+
+    /// Where a new block shall stand: its parent, and the engine's child index there.
+    fn place(&self, path: &BlockPath) -> Result<(XmlFragmentRef, u32), EditError> {
+        let parent = self.parent(path)?;
+        let Some(index) = path.last() else {
+            return Err(EditError::NoBlock {
+                op: self.op,
+                path: path.clone(),
+            });
+        };
+        match child_index(self.txn, &parent, *index) {
+            Ok(child) => Ok((parent, child)),
+            Err(count) => Err(EditError::NoPlace {
+                op: self.op,
+                path: path.clone(),
+                count,
+            }),
+        }
+    }
+
+    fn check_range(
+        &self,
+        path: &BlockPath,
+        target: &Target,
+        at: u32,
+        count: u32,
+    ) -> Result<(), EditError> {
+        let len = match target {
+            Target::Whole(text) => text.len(self.txn),
+            Target::Block(block) => segments(self.txn, block)
+                .last()
+                .map_or(0, |last| last.start.saturating_add(last.len)),
+        };
+        let end = u64::from(at).saturating_add(u64::from(count));
+        if end > u64::from(len) {
+            return Err(EditError::PastEnd {
+                op: self.op,
+                path: path.clone(),
+                at: end,
+                len,
+            });
+        }
+        for at in [at, at.saturating_add(count)] {
+            if self.splits_pair(target, at) {
+                return Err(EditError::InsidePair {
+                    op: self.op,
+                    path: path.clone(),
+                    at,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn splits_pair(&self, target: &Target, at: u32) -> bool {
+        if !self.pairs {
+            return false;
+        }
+        match target {
+            Target::Whole(text) => self.splits_pair_in(text, at),
+            Target::Block(block) => segments(self.txn, block).iter().any(|segment| {
+                let within = at.checked_sub(segment.start);
+                match (&segment.what, within) {
+                    (Piece::Text(text), Some(within)) if within < segment.len => {
+                        self.splits_pair_in(text.as_ref(), within)
+                    }
+                    (Piece::Text(_) | Piece::Block(_), _) => false,
+                }
+            }),
+        }
+    }
+
+    fn splits_pair_in(&self, text: &TextRef, at: u32) -> bool {
+        if at == 0 || at >= text.len(self.txn) {
+            return false;
+        }
+        let unit = text.sticky_index(self.txn, at, Assoc::After);
+        match unit.as_ref().and_then(|unit| unit.id()) {
+            Some(id) if id.client.get() != self.client || id.clock < self.start => {
+                self.gate.is_second_half(id.client.get(), id.clock)
+            }
+            // Written in this very transaction: the gate has not seen it.
+            Some(_) | None => text::inside_pair(self.txn, text, at),
+        }
+    }
+
+    fn check_marks(&self, marks: &Marks) -> Result<(), EditError> {
+        for (name, value) in marks {
+            if !key_fits(name) {
+                return Err(EditError::Name { op: self.op });
+            }
+            self.check_value(value, Stands::Json)?;
+        }
+        Ok(())
+    }
+
+    fn check_block(
+        &self,
+        tag: &str,
+        attributes: &BTreeMap<String, Value>,
+    ) -> Result<(), EditError> {
+        if !tag_fits(tag) {
+            return Err(EditError::Tag { op: self.op });
+        }
+        for (name, value) in attributes {
+            if !key_fits(name) {
+                return Err(EditError::Name { op: self.op });
+            }
+            self.check_value(value, Stands::Attribute)?;
+        }
+        Ok(())
+    }
+
+    fn check_value(&self, value: &Value, stands: Stands) -> Result<(), EditError> {
+        match to_any(value, stands) {
+            Ok(_) => Ok(()),
+            Err(fault) => Err(self.fault(fault)),
+        }
+    }
+
+    fn check_depth(&self, depth: usize) -> Result<(), EditError> {
+        if depth > DEPTH_MAX {
+            return Err(EditError::Depth {
+                op: self.op,
+                max: DEPTH_MAX,
+            });
+        }
+        Ok(())
+    }
+
+    fn fault(&self, fault: ValueFault) -> EditError {
+        EditError::Value { op: self.op, fault }
+    }
+}
+
+/// Whether a move leaves a block where it is: before itself, or before the one that follows it.
+fn stays(from: &[u32], to: &[u32]) -> bool {
+    match (from.split_last(), to.split_last()) {
+        (Some((from_last, from_above)), Some((to_last, to_above))) => {
+            from_above == to_above
+                && (to_last == from_last || Some(*to_last) == from_last.checked_add(1))
+        }
+        _ => false,
+    }
+}
+
+/// How many levels a block's content adds beneath it.
+fn height(block: &Block) -> usize {
+    block
+        .children
+        .iter()
+        .map(|node| match node {
+            Node::Text(_) => 1,
+            Node::Block(inner) => height(inner).saturating_add(1),
+        })
+        .max()
+        .unwrap_or(0)
+}

@@ -1,0 +1,114 @@
+//! The change set: a header, its id, and the payload it speaks of.
+
+use crate::{
+    changeset::{EnvelopeRule, Header, Payload, check, codec, header},
+    id::ChangeSetId,
+};
+
+/// A change set. Its header keeps every rule a header alone can break, its payload is the one the
+/// header speaks of (or a husk's none), and its id is the header's. It may still be forged: see
+/// [`Verified`](crate::changeset::Verified).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeSet {
+    header: Header,
+    payload: Payload,
+    id: ChangeSetId,
+}
+
+impl ChangeSet {
+    /// Checks and puts together. The header must already speak of the payload
+    /// ([`Header::describe`]).
+    ///
+    /// # Errors
+    /// Every header rule, and a payload of another length or hash.
+    pub fn new(header: Header, payload: Payload) -> Result<Self, EnvelopeRule> {
+        header.check_fields()?;
+        let bytes = codec::encode(&header);
+        check::check_length(bytes.len())?;
+        ChangeSet::read(header, header::id_of(&bytes), payload)
+    }
+
+    /// As [`ChangeSet::new`], for a header whose id was computed from the bytes it was read from.
+    pub(crate) fn decoded(
+        header: Header,
+        id: ChangeSetId,
+        payload: Payload,
+    ) -> Result<Self, EnvelopeRule> {
+        header.check_fields()?;
+        ChangeSet::read(header, id, payload)
+    }
+
+    fn read(header: Header, id: ChangeSetId, payload: Payload) -> Result<Self, EnvelopeRule> {
+        if let Payload::Present(bytes) = &payload {
+            check_payload(&header, bytes)?;
+        }
+        Ok(ChangeSet {
+            header,
+            payload,
+            id,
+        })
+    }
+
+    /// What it says of itself.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Its payload, or why there is none.
+    pub fn payload(&self) -> &Payload {
+        &self.payload
+    }
+
+    /// The blake3 of its header.
+    pub fn id(&self) -> ChangeSetId {
+        self.id
+    }
+
+    /// Erases the payload: what is left is a husk for good, whose id and chain still hold.
+    pub fn erase(&mut self) {
+        self.payload = Payload::Erased;
+    }
+
+    /// The same change set without its payload's bytes, for a reader that gets them later.
+    pub fn husk(&self) -> Self {
+        ChangeSet {
+            header: self.header.clone(),
+            payload: match self.payload {
+                Payload::Present(_) | Payload::Absent => Payload::Absent,
+                Payload::Erased => Payload::Erased,
+            },
+            id: self.id,
+        }
+    }
+
+    /// Takes the payload that was absent.
+    ///
+    /// # Errors
+    /// Bytes that are not the payload, and any bytes where it was erased. The husk stays a husk.
+    pub fn fill(&mut self, bytes: Vec<u8>) -> Result<(), EnvelopeRule> {
+        if self.payload == Payload::Erased {
+            return Err(EnvelopeRule::PayloadErased);
+        }
+        check_payload(&self.header, &bytes)?;
+        self.payload = Payload::Present(bytes);
+        Ok(())
+    }
+
+    /// Taken apart.
+    pub fn into_parts(self) -> (Header, Payload) {
+        (self.header, self.payload)
+    }
+}
+
+fn check_payload(header: &Header, bytes: &[u8]) -> Result<(), EnvelopeRule> {
+    if bytes.len() as u64 != u64::from(header.payload_len) {
+        return Err(EnvelopeRule::PayloadLength {
+            wanted: u64::from(header.payload_len),
+            had: bytes.len() as u64,
+        });
+    }
+    if blake3::hash(bytes) != header.payload_hash {
+        return Err(EnvelopeRule::PayloadHash);
+    }
+    Ok(())
+}

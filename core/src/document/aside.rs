@@ -1,0 +1,150 @@
+//! Change sets that are here but do not count: held, refused, excluded, stuck. Nothing is thrown
+//! away but what exceeds the bound, and that is said.
+
+use super::Kept;
+use crate::{
+    control::Excluded,
+    id::{Chain, ChangeSetId},
+    judge::{Hold, Rule},
+    limits,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where a change set stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It is part of the effective history.
+    Effective,
+    /// It waits.
+    Held(Hold),
+    /// It is refused, here and everywhere.
+    Refused(Rule),
+    /// A control record excludes it.
+    Excluded(Excluded),
+    /// Another change set in its slot counts, by the smaller id, until the orderer rules.
+    Forked {
+        /// The one that counts.
+        winner: ChangeSetId,
+    },
+    /// Something in its past does not count.
+    Orphaned {
+        /// The nearest of them.
+        ancestor: ChangeSetId,
+    },
+    /// The engine stopped at it; on this replica only.
+    Stuck,
+}
+
+/// A change set that does not count, and why.
+#[derive(Clone, Debug)]
+pub struct Aside {
+    /// The change set.
+    pub kept: Kept,
+    /// Why.
+    pub state: State,
+}
+
+/// Whether the bound on what waits applies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Room {
+    /// To what arrives.
+    Bounded,
+    /// Not to what was here already.
+    Rebuild,
+}
+
+type Key = (Chain, u64, ChangeSetId);
+
+/// Everything set aside in one document.
+#[derive(Debug, Default)]
+pub(super) struct Asides {
+    entries: BTreeMap<Key, Aside>,
+    /// Held change sets by what they wait for.
+    waiting: BTreeMap<ChangeSetId, BTreeSet<Key>>,
+    held: usize,
+    held_bytes: usize,
+}
+
+impl Asides {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Aside> + '_ {
+        self.entries.values()
+    }
+
+    pub(super) fn get(&self, chain: &Chain, seq: u64, id: &ChangeSetId) -> Option<&Aside> {
+        self.entries.get(&(*chain, seq, *id))
+    }
+
+    /// Those that stand in one slot.
+    pub(super) fn in_slot(&self, chain: &Chain, seq: u64) -> impl Iterator<Item = &Aside> + '_ {
+        let (low, high) = (ChangeSetId([0; 32]), ChangeSetId([u8::MAX; 32]));
+        self.entries.range((*chain, seq, low)..=(*chain, seq, high)).map(|(_, aside)| aside)
+    }
+
+    /// Keeps one; answers whether there was room. Only what waits is bounded: it alone can come
+    /// from a writer whose past nobody has seen. A rebuild puts back what was here and loses none.
+    pub(super) fn insert(&mut self, kept: Kept, state: State, room: Room) -> bool {
+        let header = kept.change.header();
+        let key = (header.chain, header.seq, kept.change.id());
+        self.remove(&key);
+        if let State::Held(hold) = &state {
+            let bytes = size(&kept);
+            let full = self.held >= limits::PARKED_MAX
+                || self.held_bytes.saturating_add(bytes) > limits::PARKED_BYTES_MAX;
+            if full && room == Room::Bounded {
+                return false;
+            }
+            self.held = self.held.saturating_add(1);
+            self.held_bytes = self.held_bytes.saturating_add(bytes);
+            if let Hold::Dependency(id) | Hold::HeldDependency(id) = hold {
+                self.waiting.entry(*id).or_default().insert(key);
+            }
+        }
+        self.entries.insert(key, Aside { kept, state });
+        true
+    }
+
+    fn remove(&mut self, key: &Key) -> Option<Aside> {
+        let aside = self.entries.remove(key)?;
+        if let State::Held(hold) = &aside.state {
+            self.held = self.held.saturating_sub(1);
+            self.held_bytes = self.held_bytes.saturating_sub(size(&aside.kept));
+            if let Hold::Dependency(id) | Hold::HeldDependency(id) = hold {
+                if let Some(keys) = self.waiting.get_mut(id) {
+                    keys.remove(key);
+                    if keys.is_empty() {
+                        self.waiting.remove(id);
+                    }
+                }
+            }
+        }
+        Some(aside)
+    }
+
+    /// Takes out what waits for `id`.
+    pub(super) fn wake(&mut self, id: &ChangeSetId) -> Vec<Kept> {
+        let keys = self.waiting.get(id).cloned().unwrap_or_default();
+        keys.iter().filter_map(|key| self.remove(key)).map(|aside| aside.kept).collect()
+    }
+
+    /// Takes out what waits for anything but another change set: a schema, a control record, a key.
+    pub(super) fn wake_grounds(&mut self) -> Vec<Kept> {
+        let waits = |aside: &Aside| {
+            matches!(&aside.state, State::Held(hold)
+                if !matches!(hold, Hold::Dependency(_) | Hold::HeldDependency(_)))
+        };
+        let keys: Vec<Key> = self.entries.iter().filter(|(_, a)| waits(a)).map(|(key, _)| *key).collect();
+        keys.iter().filter_map(|key| self.remove(key)).map(|aside| aside.kept).collect()
+    }
+
+    /// Takes everything out.
+    pub(super) fn drain(&mut self) -> Vec<Kept> {
+        self.waiting.clear();
+        (self.held, self.held_bytes) = (0, 0);
+        std::mem::take(&mut self.entries).into_values().map(|aside| aside.kept).collect()
+    }
+}
+
+/// What a held change set is counted as.
+fn size(kept: &Kept) -> usize {
+    (kept.change.header().payload_len as usize).saturating_add(512)
+}

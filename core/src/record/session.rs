@@ -1,0 +1,637 @@
+//! One local edit while it is made: operations run one after another inside one engine
+//! transaction, each checked against what the ones before it left.
+#![deny(clippy::arithmetic_side_effects)]
+
+use super::{
+    EditError, FieldPath, OpKey, RecordOp,
+    layout::{LIFE_KEY, set_key},
+    life::Life,
+    anchor::place_of,
+    read::{Reader, Spot},
+    rules::Candidate,
+    steps::Step,
+    target::Target,
+    value::{from_scalar, to_scalar, units},
+};
+use crate::{
+    hlc::Hlc,
+    id::ChainIdx,
+    judge::Stuck,
+    limits,
+    patch::{Patch, Step as PathStep},
+    schema::MergeRule,
+    value::Value,
+};
+use automerge::{
+    AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
+    transaction::{CommitOptions, Transactable, Transaction},
+};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+/// What an edit did, beside the operations themselves.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    /// Patches in order; those of registers are filled in when the change is done.
+    pub patches: Vec<Pending>,
+    /// What it takes to go back.
+    pub step: Step,
+    /// Entries that were put in again: old ids to new ones, by field.
+    pub renewed: Vec<(FieldPath, BTreeMap<OpKey, OpKey>)>,
+}
+
+/// A patch, or a place whose patch depends on the finished change.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// A finished patch.
+    Done(Patch),
+    /// The value at a path of newest names.
+    Value(FieldPath),
+    /// The entries that this change appended to a field.
+    Appended(FieldPath),
+    /// The entity's life.
+    Life,
+}
+
+/// An edit under way.
+pub(crate) struct Session<'a, 'd> {
+    pub tx: Transaction<'d>,
+    pub rules: Rules<'a>,
+    pub hlc: Hlc,
+    pub life: Life,
+    pub effects: Effects,
+    /// The step of undo that this edit continues.
+    base: Option<&'a Step>,
+    /// Elements this edit added to sets.
+    added: BTreeSet<(FieldPath, String)>,
+}
+
+/// What reading needs beside the engine.
+#[derive(Clone, Copy)]
+pub(crate) struct Rules<'a> {
+    pub history: &'a super::history::History,
+    pub names: &'a super::names::Names,
+}
+
+impl<'a, 'd> Session<'a, 'd> {
+    pub(crate) fn new(
+        tx: Transaction<'d>,
+        rules: Rules<'a>,
+        (hlc, life): (Hlc, Life),
+        base: Option<&'a Step>,
+    ) -> Self {
+        Session {
+            tx,
+            rules,
+            hlc,
+            life,
+            effects: Effects::default(),
+            base,
+            added: BTreeSet::new(),
+        }
+    }
+
+    fn reader(&self) -> Reader<'_, Transaction<'d>> {
+        Reader {
+            engine: &self.tx,
+            history: self.rules.history,
+            names: self.rules.names,
+            numbers: &super::rules::unnumbered,
+            at: None,
+        }
+    }
+
+    /// Commits what was written; none where nothing was.
+    pub(crate) fn commit(self) -> Option<(Effects, ChangeHash)> {
+        if self.tx.pending_ops() == 0 {
+            return None; // a transaction that is dropped is rolled back
+        }
+        let options = CommitOptions::default().with_time(self.hlc.as_time());
+        let (hash, _) = self.tx.commit_with(options);
+        Some((self.effects, hash?))
+    }
+
+    /// Does one operation that suits the schema.
+    pub(crate) fn run(&mut self, op: &RecordOp, target: Option<Target<'_>>) -> Result<(), EditError> {
+        let Some(target) = target else {
+            return self.turn(matches!(op, RecordOp::RestoreEntity));
+        };
+        if !self.life.is_alive() {
+            return Err(EditError::Deleted);
+        }
+        let newest = self.rules.names.newest_path(&target.path());
+        let path = newest.unwrap_or_else(|| target.path());
+        match op {
+            RecordOp::Put { value, .. } => self.put(target, path, value),
+            RecordOp::Increment { by, .. } => self.increment(target, path, *by),
+            RecordOp::Add { value, .. } => self.add(target, path, value),
+            RecordOp::Remove { value, .. } => self.remove(path, value),
+            RecordOp::Insert { at, value, .. } => self.insert(target, path, *at, value),
+            RecordOp::Delete { at, count, .. } => self.delete(target, path, *at, *count),
+            RecordOp::Append { value, .. } => self.append(target, path, value),
+            RecordOp::Splice { at, delete, insert, .. } => {
+                self.splice(target, path, *at, *delete, insert)
+            }
+            RecordOp::DeleteEntity => self.turn(false),
+            RecordOp::RestoreEntity => self.turn(true),
+        }
+    }
+
+    fn put(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
+        let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
+        let own = self.spot(target)?;
+        let standing = self.standing(target.rule, &spots);
+        if matches!(target.rule, MergeRule::Once(_)) && !standing.is_empty() {
+            return Err(EditError::AlreadySet { field: path });
+        }
+        let same = |other: &Value| other == value;
+        if standing.iter().all(same) && (!standing.is_empty() || *value == Value::Null) {
+            return Ok(());
+        }
+        if matches!(target.rule, MergeRule::Open(_)) && standing.is_empty() {
+            self.room(&path, self.tx.length(&own.0))?;
+        }
+        if let MergeRule::Lww(_) | MergeRule::Keep(_) | MergeRule::Open(_) | MergeRule::Group(_) =
+            target.rule
+        {
+            let reader = self.reader();
+            let before = reader.at_path(&path).value.unwrap_or(Value::Null);
+            self.effects.step.register(&path, before);
+        }
+        match value {
+            Value::Map(members) => {
+                let group = self.tx.put_object(&own.0, own.1.as_str(), ObjType::Map);
+                let group = group.map_err(failed)?;
+                for (name, value) in members {
+                    let scalar = to_scalar(value).unwrap_or(ScalarValue::Null);
+                    self.tx.put(&group, name.as_str(), scalar).map_err(failed)?;
+                }
+            }
+            value => {
+                let wanted = to_scalar(value).unwrap_or(ScalarValue::Null);
+                let other = standing.iter().find(|other| **other != *value).and_then(to_scalar);
+                self.write(&own, wanted, other.unwrap_or(ScalarValue::Null))?;
+            }
+        }
+        self.effects.patches.push(Pending::Value(path));
+        Ok(())
+    }
+
+    /// Writes a scalar as an operation of its own. The engine leaves a write out that repeats its
+    /// winner, or deletes the others instead: the write would have no stamp. So another value goes
+    /// in front of such a one.
+    fn write(
+        &mut self,
+        (object, key): &Spot,
+        wanted: ScalarValue,
+        other: ScalarValue,
+    ) -> Result<(), EditError> {
+        let winner = self.tx.get(object, key.as_str()).map_err(failed)?;
+        let repeats = winner.is_some_and(|(value, _)| value.as_scalar() == Some(&wanted));
+        if repeats {
+            self.tx.put(object, key.as_str(), other).map_err(failed)?;
+        }
+        self.tx.put(object, key.as_str(), wanted).map_err(failed)
+    }
+
+    /// The candidates at some places; what this edit wrote itself has replaced all others.
+    fn standing(&self, rule: &MergeRule, spots: &[Spot]) -> Vec<Value> {
+        let reader = self.reader();
+        let own = spots.iter().find_map(|(object, key)| {
+            let (value, id) = self.tx.get(object, key.as_str()).ok()??;
+            if reader.stamp(&id).is_some() {
+                return None;
+            }
+            Some(match value.as_scalar() {
+                Some(scalar) => from_scalar(scalar),
+                None => reader.entry(&id),
+            })
+        });
+        if let Some(own) = own {
+            return vec![own];
+        }
+        let candidates = match rule {
+            MergeRule::Group(_) => reader.groups(spots),
+            _ => reader.values(spots),
+        };
+        candidates.into_iter().map(|candidate| candidate.value).collect()
+    }
+
+    fn increment(&mut self, target: Target<'_>, path: FieldPath, by: i64) -> Result<(), EditError> {
+        let (object, key) = self.spot(target)?;
+        let value = match self.reader().at_path(&path).value {
+            Some(Value::Int(value)) => value,
+            _ => return Err(missing()),
+        };
+        if value.checked_add(by).is_none() {
+            return Err(EditError::CounterRange { field: path, value, by });
+        }
+        if by != 0 {
+            self.tx.increment(&object, key.as_str(), by).map_err(failed)?;
+            self.effects.step.counter(&path, by);
+            self.effects.patches.push(Pending::Value(path));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
+        let key = spelling(value, &path)?;
+        let set = self.container(target)?;
+        let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
+        let held = self.holding(&spots, &key);
+        if !self.added.insert((path.clone(), key.clone())) {
+            return Ok(());
+        }
+        if held.is_empty() {
+            self.room(&path, self.tx.length(&set))?;
+        }
+        // The stamp makes each add a value of its own, so that it survives a concurrent remove. A
+        // stamp that is there already came from another device in the same millisecond.
+        let stamp = ScalarValue::Int(self.hlc.as_time());
+        let winner = self.tx.get(&set, key.as_str()).map_err(failed)?;
+        if winner.is_some_and(|(value, _)| value.as_scalar() == Some(&stamp)) {
+            self.tx.delete(&set, key.as_str()).map_err(failed)?;
+        }
+        self.tx.put(&set, key.as_str(), stamp).map_err(failed)?;
+        if held.is_empty() {
+            self.effects.step.element(&path, value.clone(), false);
+            self.patch_element(path, key, value.clone());
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, path: FieldPath, value: &Value) -> Result<(), EditError> {
+        let key = spelling(value, &path)?;
+        let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
+        let held = self.holding(&spots, &key);
+        if held.is_empty() {
+            return Ok(());
+        }
+        for set in &held {
+            self.tx.delete(set, key.as_str()).map_err(failed)?;
+        }
+        self.added.remove(&(path.clone(), key.clone()));
+        self.effects.step.element(&path, value.clone(), true);
+        self.patch_element(path, key, Value::Null);
+        Ok(())
+    }
+
+    /// The sets of a field that hold an element.
+    fn holding(&self, spots: &[Spot], key: &str) -> Vec<ObjId> {
+        let sets = self.reader().containers(spots, ObjType::Map);
+        let holds = |set: &ObjId| matches!(self.tx.get(set, key), Ok(Some(_)));
+        sets.into_iter().filter(holds).collect()
+    }
+
+    fn patch_element(&mut self, mut path: FieldPath, key: String, value: Value) {
+        path.push(key);
+        let path = steps(&path);
+        self.effects.patches.push(Pending::Done(Patch::Put { path, value }));
+    }
+
+    fn insert(
+        &mut self,
+        target: Target<'_>,
+        path: FieldPath,
+        at: u32,
+        value: &Value,
+    ) -> Result<(), EditError> {
+        let list = self.container(target)?;
+        let entries = self.tx.length(&list);
+        if at as usize > entries {
+            return Err(EditError::OutOfList { field: path, at, count: 0, entries });
+        }
+        self.room(&path, entries)?;
+        let scalar = to_scalar(value).ok_or_else(missing)?;
+        self.tx.insert(&list, at as usize, scalar).map_err(failed)?;
+        if let Some(id) = self.element(&list, at as usize) {
+            self.effects.step.inserted(&path, [id]);
+        }
+        self.effects.patches.push(Pending::Done(Patch::Insert {
+            path: steps(&path),
+            at,
+            values: vec![value.clone()],
+        }));
+        Ok(())
+    }
+
+    fn delete(
+        &mut self,
+        target: Target<'_>,
+        path: FieldPath,
+        at: u32,
+        count: u32,
+    ) -> Result<(), EditError> {
+        let list = self.container(target)?;
+        let entries = self.tx.length(&list);
+        if (at as usize).saturating_add(count as usize) > entries {
+            return Err(EditError::OutOfList { field: path, at, count, entries });
+        }
+        if count == 0 {
+            return Ok(());
+        }
+        for place in (at as usize..).take(count as usize) {
+            let found = self.tx.get(&list, place).map_err(failed)?;
+            if let Some((value, id)) = found
+                && let (Some(scalar), Some(id)) = (value.as_scalar(), op_key(&id))
+            {
+                let value = from_scalar(scalar);
+                self.effects.step.removed(self.base, (&self.tx, &list), &path, (id, place, value));
+            }
+        }
+        for _ in 0..count {
+            self.tx.delete(&list, at as usize).map_err(failed)?;
+        }
+        self.effects.patches.push(Pending::Done(Patch::Remove {
+            path: steps(&path),
+            at,
+            count,
+        }));
+        Ok(())
+    }
+
+    fn append(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
+        let list = self.container(target)?;
+        let entries = self.tx.length(&list);
+        self.room(&path, entries)?;
+        match value {
+            Value::Map(members) => {
+                let entry = self.tx.insert_object(&list, entries, ObjType::Map);
+                let entry = entry.map_err(failed)?;
+                for (name, value) in members {
+                    let scalar = to_scalar(value).ok_or_else(missing)?;
+                    self.tx.put(&entry, name.as_str(), scalar).map_err(failed)?;
+                }
+            }
+            value => {
+                let scalar = to_scalar(value).ok_or_else(missing)?;
+                self.tx.insert(&list, entries, scalar).map_err(failed)?;
+            }
+        }
+        self.effects.patches.push(Pending::Appended(path));
+        Ok(())
+    }
+
+    fn splice(
+        &mut self,
+        target: Target<'_>,
+        path: FieldPath,
+        at: u32,
+        delete: u32,
+        insert: &str,
+    ) -> Result<(), EditError> {
+        let text = self.container(target)?;
+        let length = self.tx.length(&text);
+        let end = (at as usize).saturating_add(delete as usize);
+        if end > length {
+            return Err(EditError::OutOfText { field: path, at, delete, units: length });
+        }
+        for place in BTreeSet::from([at as usize, end]) {
+            if splits_character(&self.tx, &text, place, length) {
+                let at = u32::try_from(place).unwrap_or(at);
+                return Err(EditError::InsideCharacter { field: path, at });
+            }
+        }
+        let coming = units(insert);
+        let after = length.saturating_sub(delete as usize).saturating_add(coming);
+        if after > limits::TEXT_UNITS_MAX && coming > 0 {
+            return Err(EditError::TextTooLong { field: path, units: after });
+        }
+        if delete == 0 && insert.is_empty() {
+            return Ok(());
+        }
+        let mut place = at as usize;
+        while place < end {
+            let Some((value, id)) = self.tx.get(&text, place).map_err(failed)? else {
+                break;
+            };
+            let one = value.as_str().unwrap_or_default().to_owned();
+            let width = units(&one).max(1);
+            if let Some(id) = op_key(&id) {
+                let value = Value::Text(one);
+                self.effects.step.removed(self.base, (&self.tx, &text), &path, (id, place, value));
+            }
+            place = place.saturating_add(width);
+        }
+        let count = isize::try_from(delete).map_err(|_| missing())?;
+        self.tx.splice_text(&text, at as usize, count, insert).map_err(failed)?;
+        if let Some(first) = self.element(&text, at as usize)
+            && !insert.is_empty()
+        {
+            // One operation per character, counted on from the first.
+            let ids = insert.chars().zip(first.counter..);
+            let ids = ids.map(|(_, counter)| OpKey { counter, actor: first.actor });
+            self.effects.step.inserted(&path, ids);
+        }
+        self.effects.patches.push(Pending::Done(Patch::Splice {
+            path: steps(&path),
+            at,
+            delete,
+            insert: insert.to_owned(),
+            marks: BTreeMap::new(),
+        }));
+        Ok(())
+    }
+
+    /// Deletes or restores the entity.
+    fn turn(&mut self, alive: bool) -> Result<(), EditError> {
+        let wanted = if alive { Life::Alive } else { Life::Deleted };
+        if self.life == wanted {
+            return Ok(());
+        }
+        let spot = (ROOT, LIFE_KEY.to_owned());
+        self.write(&spot, ScalarValue::Boolean(alive), ScalarValue::Boolean(!alive))?;
+        self.effects.step.life(self.life.is_alive());
+        self.life = wanted;
+        self.effects.patches.push(Pending::Life);
+        Ok(())
+    }
+
+    /// Refuses one more entry where there are as many as there may be.
+    fn room(&self, path: &FieldPath, entries: usize) -> Result<(), EditError> {
+        if entries >= limits::ENTRIES_MAX {
+            let entries = entries.saturating_add(1);
+            return Err(EditError::TooManyEntries { field: path.clone(), entries });
+        }
+        Ok(())
+    }
+
+    /// Where a register, group or counter stands under its own schema's name.
+    fn spot(&self, target: Target<'_>) -> Result<Spot, EditError> {
+        let path = target.path();
+        let (key, around) = path.split_last().ok_or_else(missing)?;
+        Ok((self.object(around)?, key.clone()))
+    }
+
+    /// The object that genesis made for a field.
+    fn container(&self, target: Target<'_>) -> Result<ObjId, EditError> {
+        self.object(target.field)
+    }
+
+    fn object(&self, path: &[String]) -> Result<ObjId, EditError> {
+        path.iter().try_fold(ROOT, |object, name| {
+            let found = self.tx.get(&object, name.as_str()).map_err(failed)?;
+            found.map(|(_, id)| id).ok_or_else(missing)
+        })
+    }
+
+    fn element(&self, list: &ObjId, at: usize) -> Option<OpKey> {
+        let (_, id) = self.tx.get(list, at).ok()??;
+        op_key(&id)
+    }
+}
+
+/// What undo asks.
+impl Session<'_, '_> {
+    /// The candidates of a register or group, by its newest path.
+    pub(crate) fn candidates(&self, path: &[String]) -> Vec<Candidate<Value>> {
+        let reader = self.reader();
+        match reader.spots(path) {
+            Some((MergeRule::Group(_), spots)) => reader.groups(&spots),
+            Some((_, spots)) => reader.values(&spots),
+            None => Vec::new(),
+        }
+    }
+
+    /// The changes that hold an element in a set.
+    pub(crate) fn element_changes(&self, set: &[String], element: &Value) -> Vec<(ChainIdx, u64)> {
+        let reader = self.reader();
+        let (Some((_, spots)), Some(key)) = (reader.spots(set), set_key(element)) else {
+            return Vec::new();
+        };
+        let sets = reader.containers(&spots, ObjType::Map);
+        let spots: Vec<Spot> = sets.into_iter().map(|set| (set, key.to_string())).collect();
+        changes(reader.values(&spots))
+    }
+
+    /// The changes by which the entity's life stands as it does.
+    pub(crate) fn life_changes(&self) -> Vec<(ChainIdx, u64)> {
+        changes(self.reader().values(&[(ROOT, LIFE_KEY.to_owned())]))
+    }
+
+    /// The text or list at a path; these are never renamed, so there is one.
+    fn sequence(&self, path: &[String]) -> Option<ObjId> {
+        let reader = self.reader();
+        let (rule, spots) = reader.spots(path)?;
+        let of = if matches!(rule, MergeRule::Text) { ObjType::Text } else { ObjType::List };
+        reader.containers(&spots, of).into_iter().next()
+    }
+
+    pub(crate) fn length(&self, path: &[String]) -> usize {
+        self.sequence(path).map_or(0, |object| self.tx.length(&object))
+    }
+
+    /// Where an entry of a text or list stands, or stood.
+    pub(crate) fn place_of(&self, path: &[String], id: &OpKey) -> Option<u32> {
+        let at = place_of(&self.tx, &self.sequence(path)?, id)?;
+        u32::try_from(at).ok()
+    }
+
+    /// Which of some entries are still there, as runs from front to back: place and length.
+    pub(crate) fn runs_of(&self, path: &[String], ids: &BTreeSet<OpKey>) -> Vec<(u32, u32)> {
+        let Some(object) = self.sequence(path) else {
+            return Vec::new();
+        };
+        let mut there: Vec<(u32, u32)> = ids
+            .iter()
+            .filter_map(|id| {
+                let at = place_of(&self.tx, &object, id)?;
+                let (value, found) = self.tx.get(&object, at).ok()??;
+                let width = width_of(&self.tx, &object, &value);
+                let place = (u32::try_from(at).ok()?, u32::try_from(width).ok()?);
+                (op_key(&found) == Some(*id)).then_some(place)
+            })
+            .collect();
+        there.sort_unstable();
+        let mut runs: Vec<(u32, u32)> = Vec::new();
+        for (at, width) in there {
+            match runs.last_mut() {
+                Some((from, length)) if from.saturating_add(*length) == at => {
+                    *length = length.saturating_add(width);
+                }
+                _ => runs.push((at, width)),
+            }
+        }
+        runs
+    }
+
+    /// Notes that entries which were gone stand at a place again, under new ids.
+    pub(crate) fn renewed(&mut self, path: &FieldPath, at: u32, old: impl Iterator<Item = OpKey>) {
+        let newest = self.rules.names.newest_path(path);
+        let object = newest.and_then(|newest| self.sequence(&newest));
+        let first = object.and_then(|object| self.element(&object, at as usize));
+        if let Some(first) = first {
+            let new = (first.counter..).map(|counter| OpKey { counter, actor: first.actor });
+            self.effects.renewed.push((path.clone(), old.zip(new).collect()));
+        }
+    }
+}
+
+fn changes(candidates: Vec<Candidate<Value>>) -> Vec<(ChainIdx, u64)> {
+    let stamps = candidates.into_iter().map(|candidate| candidate.stamp);
+    stamps.map(|stamp| (stamp.line, stamp.seq)).collect()
+}
+
+/// How many places an entry takes: its UTF-16 units in a text, one in a list.
+pub(crate) fn width_of<D: ReadDoc>(engine: &D, object: &ObjId, value: &automerge::Value<'_>) -> usize {
+    match engine.object_type(object) {
+        Ok(ObjType::Text) => value.as_str().map_or(1, units),
+        Ok(ObjType::List | ObjType::Map | ObjType::Table) | Err(_) => 1,
+    }
+}
+
+/// Whether a place lies between the two units of one character.
+pub(crate) fn splits_character<D: ReadDoc>(
+    engine: &D,
+    text: &ObjId,
+    at: usize,
+    length: usize,
+) -> bool {
+    let Some(before) = at.checked_sub(1) else {
+        return false;
+    };
+    if at >= length {
+        return false;
+    }
+    let Ok(Some((value, id))) = engine.get(text, at) else {
+        return false;
+    };
+    if value.as_str().is_some_and(|one| units(one) < 2) {
+        return false;
+    }
+    matches!(engine.get(text, before), Ok(Some((_, other))) if other == id)
+}
+
+/// The id of an operation; none for the root.
+pub(crate) fn op_key(id: &ObjId) -> Option<OpKey> {
+    match id {
+        ObjId::Root => None,
+        ObjId::Id(counter, actor, _) => Some(OpKey {
+            counter: *counter,
+            actor: actor.to_bytes().try_into().ok()?,
+        }),
+    }
+}
+
+/// A field's path as patches write it.
+pub(crate) fn steps(path: &[String]) -> Vec<PathStep> {
+    path.iter().cloned().map(PathStep::Key).collect()
+}
+
+/// The key of an element in a set.
+fn spelling(element: &Value, path: &FieldPath) -> Result<String, EditError> {
+    let none = || EditError::NoElement { field: path.clone() };
+    set_key(element).map(Cow::into_owned).ok_or_else(none)
+}
+
+fn failed(_: AutomergeError) -> EditError {
+    EditError::Stuck(Stuck { doing: "writing an operation of a local edit" })
+}
+
+/// Genesis makes every container and the checks admit only values with a scalar form, so this is
+/// a defect of ours.
+fn missing() -> EditError {
+    EditError::Stuck(Stuck { doing: "finding the place of a local edit" })
+}

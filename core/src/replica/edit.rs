@@ -1,0 +1,206 @@
+//! Writing and sealing.
+
+use super::{Intent, Open, Replica, rebase::Asked};
+use crate::{
+    changeset::{ChangeSet, SealError, Signed, seal},
+    document::{self, Document, Draft, EditError, Edited},
+    id::{Actor, ChangeSetId, DocumentId, EntityId, ViewId, automerge_actor, yrs_client},
+    judge::Writer,
+    limits,
+    schema::{PartShape, Residency, Schema},
+};
+use ed25519_dalek::SigningKey;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Why nothing was written.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum WriteError {
+    /// Nobody writes here.
+    #[error("this replica has no writer: give it a device and a user first")]
+    NoPen,
+    /// The device is not admitted.
+    #[error("the device is not admitted to the workspace: ask an owner to admit it")]
+    NotAdmitted,
+    /// No schema of this kind is in force.
+    #[error("no schema of kind `{kind}` is in force: activate one in the workspace's control log")]
+    UnknownKind {
+        /// The kind.
+        kind: String,
+    },
+    /// The kind has no such part.
+    #[error("kind `{kind}` has no part `{part}`: it has {}", parts.join(", "))]
+    UnknownPart {
+        /// The kind.
+        kind: String,
+        /// The part.
+        part: String,
+        /// The parts it has.
+        parts: Vec<String>,
+    },
+    /// The part never leaves this device, so it has no change sets.
+    #[error("part `{part}` is local: keep it in the local table, it has no change sets")]
+    Local {
+        /// The part.
+        part: String,
+    },
+    /// The workspace key in use is not here.
+    #[error("the workspace is sealed under key epoch {epoch}, which this replica does not hold")]
+    NoKey {
+        /// The epoch.
+        epoch: u32,
+    },
+    /// The document said no.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+}
+
+impl Replica {
+    /// Writes to a part of an entity. The edit is effective here at once and waits for a flush.
+    /// `now_ms` is the wall clock, in milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// Why nothing was written.
+    pub fn write(
+        &mut self,
+        now_ms: u64,
+        kind: &str,
+        entity: EntityId,
+        part: &str,
+        view: ViewId,
+        draft: &Draft<'_>,
+    ) -> Result<(DocumentId, Edited), WriteError> {
+        self.write_again(now_ms, kind, entity, part, view, draft, None)
+    }
+
+    /// Writes, naming the change set that this one makes again.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn write_again(
+        &mut self,
+        now_ms: u64,
+        kind: &str,
+        entity: EntityId,
+        part: &str,
+        view: ViewId,
+        draft: &Draft<'_>,
+        replaces: Option<ChangeSetId>,
+    ) -> Result<(DocumentId, Edited), WriteError> {
+        let chain = self.chain_of(kind);
+        let schema = chain.last().cloned().ok_or_else(|| WriteError::UnknownKind { kind: kind.to_owned() })?;
+        let id = DocumentId::of(&entity, part);
+        let (writer, user) = self.writer(&schema, &id, part)?;
+        if !self.documents.contains_key(&id) {
+            let document = Document::new(entity, part, chain);
+            self.documents.insert(id, document.ok_or_else(|| unknown(&schema, part))?);
+        }
+        let key = match self.standing.key_epoch() {
+            Some(epoch) => Some(self.keys.get(&epoch).ok_or(WriteError::NoKey { epoch })?),
+            None => None,
+        };
+        let pen = document::Pen {
+            workspace: self.workspace,
+            writer,
+            user,
+            hlc: self.clock.tick(now_ms),
+            schema,
+            control: self.standing.tip(),
+            key,
+            foreign: None,
+            replaces,
+            view,
+        };
+        let Some(document) = self.documents.get_mut(&id) else {
+            return Err(WriteError::UnknownKind { kind: kind.to_owned() });
+        };
+        let asked = Asked::of(document, draft);
+        let edited = document.write(&pen, draft)?;
+        self.open.push(Open { document: id, chain: pen.writer.chain, seq: edited.seq, id: edited.id });
+        if let Some(asked) = asked {
+            let intent = Intent {
+                id: edited.id,
+                chain: pen.writer.chain,
+                hlc: pen.hlc,
+                kind: kind.to_owned(),
+                entity,
+                part: part.to_owned(),
+                view,
+                asked,
+            };
+            self.intents.insert(edited.id, intent);
+        }
+        Ok((id, edited))
+    }
+
+    /// Who writes a part here: the pen under its derived actor.
+    fn writer(
+        &self,
+        schema: &Schema,
+        document: &DocumentId,
+        part: &str,
+    ) -> Result<(Writer, crate::id::UserId), WriteError> {
+        let pen = self.pen.as_ref().ok_or(WriteError::NoPen)?;
+        let member =
+            self.standing.member(&pen.origin, self.standing.tip().number).ok_or(WriteError::NotAdmitted)?;
+        let declared = schema.part(part).ok_or_else(|| unknown(schema, part))?;
+        if declared.residency == Residency::Local {
+            return Err(WriteError::Local { part: part.to_owned() });
+        }
+        let chain = pen.chain();
+        let actor = match declared.shape {
+            PartShape::Body(_) => Actor::Yrs(yrs_client(&chain, document, &member.salt)),
+            PartShape::Record(_) | PartShape::Log(_) => {
+                Actor::Automerge(automerge_actor(&chain, document, &member.salt))
+            }
+        };
+        Ok((Writer { chain, author: pen.user, actor }, pen.user))
+    }
+
+    /// Seals everything written since the last flush: one signature for up to
+    /// [`limits::FLUSH_CHANGE_SETS_MAX`] change sets of one residency.
+    ///
+    /// # Errors
+    /// Where the key is not the pen's.
+    pub fn flush(&mut self, key: &SigningKey) -> Result<Vec<Signed>, SealError> {
+        let mut groups: BTreeMap<bool, Vec<&ChangeSet>> = BTreeMap::new();
+        for open in &self.open {
+            let Some(document) = self.documents.get(&open.document) else { continue };
+            // What stopped counting before it was sealed is made again by a rebase, not sent.
+            let chain = document.graph().chain(&open.chain);
+            let kept = chain.and_then(|chain| document.kept(chain, open.seq));
+            if let Some(kept) = kept.filter(|kept| kept.change.id() == open.id) {
+                groups.entry(is_synced(document)).or_default().push(&kept.change);
+            }
+        }
+        let mut flushed = Vec::with_capacity(self.open.len());
+        for group in groups.into_values() {
+            for part in group.chunks(limits::FLUSH_CHANGE_SETS_MAX) {
+                flushed.extend(seal(key, part.iter().map(|change| (*change).clone()).collect())?);
+            }
+        }
+        for signed in &flushed {
+            if let Some(document) = self.documents.get_mut(&signed.change.header().document()) {
+                document.prove_own(signed);
+            }
+        }
+        self.open.clear();
+        Ok(flushed)
+    }
+
+    /// How many own change sets wait for a flush.
+    pub fn open_len(&self) -> usize {
+        self.open.len()
+    }
+}
+
+/// Whether a document's part goes to every member.
+fn is_synced(document: &Document) -> bool {
+    let part = document.schema().and_then(|schema: &Arc<Schema>| schema.part(document.part()));
+    part.is_none_or(|part| part.residency == Residency::Synced)
+}
+
+fn unknown(schema: &Schema, part: &str) -> WriteError {
+    WriteError::UnknownPart {
+        kind: schema.kind().to_owned(),
+        part: part.to_owned(),
+        parts: schema.spec().parts.keys().cloned().collect(),
+    }
+}

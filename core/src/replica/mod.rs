@@ -1,0 +1,196 @@
+//! One device's copy of a workspace, in memory and sans-IO: documents, control log, schema log. It
+//! edits, seals, takes in, and says what happened. Time, keys and randomness are parameters.
+
+mod edit;
+mod intake;
+mod rebase;
+
+pub use edit::WriteError;
+pub use intake::{Arrival, Intake};
+pub use rebase::{Intent, Plan, Returned, Step, Why, plan};
+
+use crate::{
+    changeset::{Signed, crypt::WorkspaceKey},
+    control::{ControlLog, Standing},
+    document::{Document, Kept},
+    hlc::{Hlc, HlcClock},
+    id::{Chain, ChangeSetId, DocumentId, EntityId, Epoch, Lane, OriginId, UserId, WorkspaceId},
+    judge::Grounds,
+    schema::{Schema, SchemaLog},
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Who writes here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pen {
+    /// The device.
+    pub origin: OriginId,
+    /// The user behind it.
+    pub user: UserId,
+    /// Its incarnation.
+    pub epoch: Epoch,
+    /// The attached writer.
+    pub lane: Lane,
+}
+
+impl Pen {
+    /// The chain it writes in every document.
+    pub fn chain(&self) -> Chain {
+        Chain { origin: self.origin, epoch: self.epoch, lane: self.lane }
+    }
+}
+
+/// An own change set that no flush has sealed yet.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    document: DocumentId,
+    chain: Chain,
+    seq: u64,
+    id: ChangeSetId,
+}
+
+/// One device's copy of a workspace.
+#[derive(Debug)]
+pub struct Replica {
+    workspace: WorkspaceId,
+    control: ControlLog,
+    standing: Standing,
+    schemas: SchemaLog,
+    /// Schemas that arrived, active or not, by id.
+    offered: BTreeMap<crate::id::SchemaId, Schema>,
+    keys: BTreeMap<u32, WorkspaceKey>,
+    clock: HlcClock,
+    pen: Option<Pen>,
+    documents: BTreeMap<DocumentId, Document>,
+    /// Change sets of documents whose schema is not known, so that no document can be opened yet.
+    homeless: BTreeMap<DocumentId, Vec<Kept>>,
+    /// Own edits as they were asked for, until they are final.
+    intents: BTreeMap<ChangeSetId, Intent>,
+    /// Own change sets that no flush has sealed yet, in order.
+    open: Vec<Open>,
+}
+
+impl Replica {
+    /// An empty replica of a workspace that `founder` founded.
+    pub fn new(workspace: WorkspaceId, founder: OriginId) -> Self {
+        Replica {
+            workspace,
+            control: ControlLog::new(workspace, founder),
+            standing: Standing::default(),
+            schemas: SchemaLog::default(),
+            offered: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            clock: HlcClock::default(),
+            pen: None,
+            documents: BTreeMap::new(),
+            homeless: BTreeMap::new(),
+            intents: BTreeMap::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// The workspace.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    /// The control log.
+    pub fn control(&self) -> &ControlLog {
+        &self.control
+    }
+
+    /// What the control log says.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// The schemas in force.
+    pub fn schemas(&self) -> &SchemaLog {
+        &self.schemas
+    }
+
+    /// Who writes here.
+    pub fn pen(&self) -> Option<&Pen> {
+        self.pen.as_ref()
+    }
+
+    /// Says who writes here from now on: at first, and under a new epoch or lane.
+    pub fn take_pen(&mut self, pen: Pen) {
+        self.pen = Some(pen);
+    }
+
+    /// The clock's last stamp: a replica that continues a stored one resumes after it.
+    pub fn last_stamp(&self) -> Hlc {
+        self.clock.last()
+    }
+
+    /// Lets the clock go on after a stored stamp.
+    pub fn resume_clock(&mut self, last: Hlc) {
+        self.clock = HlcClock::resume(last.max(self.clock.last()));
+    }
+
+    /// A document that is here.
+    pub fn document(&self, entity: &EntityId, part: &str) -> Option<&Document> {
+        self.documents.get(&DocumentId::of(entity, part))
+    }
+
+    /// The same, to read what needs its caches.
+    pub fn document_mut(&mut self, entity: &EntityId, part: &str) -> Option<&mut Document> {
+        self.documents.get_mut(&DocumentId::of(entity, part))
+    }
+
+    /// Every document that is here, by id.
+    pub fn documents(&self) -> impl Iterator<Item = &Document> + '_ {
+        self.documents.values()
+    }
+
+    /// Own edits that are not final, by change set.
+    pub fn intents(&self) -> impl Iterator<Item = &Intent> + '_ {
+        self.intents.values()
+    }
+
+    /// Everything that is here and proven, in an order in which each follows what it depends on;
+    /// what does not count comes last.
+    pub fn signed(&self) -> Vec<Signed> {
+        let mut all = Vec::new();
+        for document in self.documents.values() {
+            let asides = document.asides().map(|aside| &aside.kept);
+            all.extend(document.effective().into_iter().chain(asides).filter_map(signed));
+        }
+        all.extend(self.homeless.values().flatten().filter_map(signed));
+        all
+    }
+
+    /// blake3 over every document's digest: equal on replicas with the same change sets and
+    /// control log.
+    pub fn digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"anabranch replica digest v1\0");
+        for (id, document) in &self.documents {
+            if document.graph().lines().next().is_some() {
+                hasher.update(&id.0);
+                hasher.update(&document.digest());
+            }
+        }
+        *hasher.finalize().as_bytes()
+    }
+
+    /// What verdicts rest on.
+    fn grounds(&self) -> Grounds<'_> {
+        Grounds {
+            workspace: self.workspace,
+            standing: &self.standing,
+            schemas: &self.schemas,
+            keys: &self.keys,
+        }
+    }
+
+    /// The chain of a kind's schema versions, version 1 first.
+    fn chain_of(&self, kind: &str) -> Vec<Arc<Schema>> {
+        self.schemas.chain(kind, u32::MAX)
+    }
+}
+
+fn signed(kept: &Kept) -> Option<Signed> {
+    Some(Signed { change: kept.change.clone(), proof: kept.proof.clone()? })
+}

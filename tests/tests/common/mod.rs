@@ -1,0 +1,277 @@
+//! What the scenarios share: a session of devices that work apart and exchange everything.
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+
+use anabranch_core::{
+    body::{BodyOp, BodyView, Node},
+    changeset::{FlushCache, Signed, Verified},
+    control::{Role, SignedControl, Slot},
+    document::{Document, Draft, EditError, EngineDoc},
+    id::{DocumentId, EntityId, ViewId},
+    log::Entry,
+    record::{self, RecordOp, unnumbered},
+    replica::WriteError,
+    schema::catalogue,
+    sim::{Lab, Rng, Station},
+    value::{Scalar, Value},
+};
+
+/// The wall clock of every scenario, in milliseconds.
+pub const NOW: u64 = 1_750_000_000_000;
+
+/// Something a replica may be given.
+#[derive(Clone, Debug)]
+pub enum Item {
+    Change(Signed),
+    Control(SignedControl),
+}
+
+/// A change set after its proof was checked.
+pub fn verified(signed: &Signed) -> Verified {
+    signed.clone().verify(&mut FlushCache::new()).unwrap()
+}
+
+/// Where a change set stands.
+pub fn slot_of(signed: &Signed) -> Slot {
+    let header = signed.change.header();
+    Slot { document: DocumentId::of(&header.entity, &header.part), chain: header.chain, seq: header.seq }
+}
+
+/// Every order of `n` things.
+pub fn permutations(n: usize) -> Vec<Vec<usize>> {
+    fn go(left: &mut Vec<usize>, done: &mut Vec<usize>, all: &mut Vec<Vec<usize>>) {
+        if left.is_empty() {
+            all.push(done.clone());
+        }
+        for at in 0..left.len() {
+            let one = left.remove(at);
+            done.push(one);
+            go(left, done, all);
+            done.pop();
+            left.insert(at, one);
+        }
+    }
+    let mut all = Vec::new();
+    go(&mut (0..n).collect(), &mut Vec::new(), &mut all);
+    all
+}
+
+/// A record's title, if it has one.
+pub fn title(document: &Document) -> Option<String> {
+    match document.engine() {
+        EngineDoc::Record(record) => match record.project(&unnumbered).fields.get("title") {
+            Some(Value::Text(text)) => Some(text.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A record's tags, sorted.
+pub fn tags(document: &Document) -> Vec<String> {
+    match document.engine() {
+        EngineDoc::Record(record) => match record.project(&unnumbered).fields.get("tags") {
+            Some(Value::List(tags)) => {
+                tags.iter().filter_map(|tag| tag.as_text().map(str::to_owned)).collect()
+            }
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Devices that work apart.
+pub struct Session {
+    pub lab: Lab,
+    now: u64,
+    sealed: Vec<Signed>,
+    entities: Vec<(EntityId, &'static str)>,
+}
+
+impl Session {
+    /// A workspace with the standard catalogue in force and so many members.
+    pub fn new(seed: u64, members: usize) -> Self {
+        let schemas = ["page", "task"].map(|kind| catalogue::schema(kind).unwrap());
+        let mut lab = Lab::new(seed, schemas.into());
+        for _ in 0..members {
+            lab.admit(Role::Member);
+        }
+        Session { lab, now: NOW, sealed: Vec::new(), entities: Vec::new() }
+    }
+
+    /// How many control records there are.
+    pub fn known(&self) -> u64 {
+        self.lab.control().tip().number
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.now += 7;
+        self.now
+    }
+
+    pub fn entity(&mut self, kind: &'static str) -> EntityId {
+        let creator = self.lab.stations[0].user;
+        let entity = self.lab.entity(creator, kind);
+        self.entities.push((entity, kind));
+        entity
+    }
+
+    pub fn record(&mut self, station: usize, kind: &str, entity: EntityId, ops: &[RecordOp]) {
+        let now = self.tick();
+        let replica = &mut self.lab.stations[station].replica;
+        match replica.write(now, kind, entity, "record", ViewId(0), &Draft::Record(ops)) {
+            // What is so already needs no change set.
+            Ok(_) | Err(WriteError::Edit(EditError::Record(record::EditError::Nothing))) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub fn title(&mut self, station: usize, entity: EntityId, title: &str) {
+        let field = vec!["title".to_owned()];
+        self.record(station, "page", entity, &[RecordOp::Put { field, value: title.into() }]);
+    }
+
+    pub fn tag(&mut self, station: usize, entity: EntityId, tag: &str) {
+        let field = vec!["tags".to_owned()];
+        self.record(station, "page", entity, &[RecordOp::Add { field, value: tag.into() }]);
+    }
+
+    pub fn write_error(&mut self, station: usize, entity: EntityId) -> String {
+        self.forge_title(station, "page", entity)
+    }
+
+    pub fn write_error_kind(&mut self, station: usize, entity: EntityId) -> String {
+        self.forge_title(station, "page", entity)
+    }
+
+    /// Lets a station write and seal whatever its rights, and answers what another replica says.
+    fn forge_title(&mut self, station: usize, kind: &str, entity: EntityId) -> String {
+        let now = self.tick();
+        let field = vec!["title".to_owned()];
+        let ops = [RecordOp::Put { field, value: "forged".into() }];
+        let station = &mut self.lab.stations[station];
+        station.replica.write(now, kind, entity, "record", ViewId(0), &Draft::Record(&ops)).unwrap();
+        let sealed = station.flush().unwrap();
+        let mut other = self.lab.empty_replica();
+        let intake = other.receive(now, sealed.iter().map(verified).collect());
+        format!("{:?}", intake.arrivals.iter().map(|a| match &a.state {
+            anabranch_core::document::State::Refused(rule) => rule.to_string(),
+            other => format!("{other:?}"),
+        }).collect::<Vec<_>>())
+    }
+
+    /// Seals what a station wrote. The session keeps it for those who have not seen it.
+    pub fn flush(&mut self, station: usize) -> Vec<Signed> {
+        let sealed = self.lab.stations[station].flush().unwrap();
+        self.sealed.extend(sealed.iter().cloned());
+        sealed
+    }
+
+    /// Everything sealed so far.
+    pub fn all(&mut self) -> Vec<Signed> {
+        for station in 0..self.lab.stations.len() {
+            self.flush(station);
+        }
+        self.sealed.clone()
+    }
+
+    /// Gives everybody everything.
+    pub fn settle(&mut self) {
+        let all = self.all();
+        self.settle_with(&all);
+    }
+
+    /// Gives everybody these.
+    pub fn settle_with(&mut self, all: &[Signed]) {
+        for station in &mut self.lab.stations {
+            let (_, refused) = station.receive(self.now, all.to_vec());
+            assert_eq!(refused, 0);
+        }
+    }
+
+    /// A second device under the identity of the first: a copied store.
+    pub fn clone_station(&mut self, station: usize) -> usize {
+        let key = self.lab.stations[station].key.clone();
+        let user = self.lab.stations[station].user;
+        let pen = *self.lab.stations[station].replica.pen().unwrap();
+        let mut replica = self.lab.empty_replica();
+        let all = self.all();
+        replica.receive(self.now, all.iter().map(verified).collect());
+        replica.take_pen(pen);
+        self.lab.stations.push(Station::new(replica, key, user));
+        self.lab.stations.len() - 1
+    }
+
+    /// Random honest edits of records, bodies and logs by everybody, with partial exchange.
+    pub fn work(&mut self, edits: usize) {
+        let page = self.entity("page");
+        let task = self.entity("task");
+        let mut rng = Rng::new(self.lab.rng.next());
+        for _ in 0..edits {
+            let station = rng.below(self.lab.stations.len());
+            self.random_edit(station, page, task, &mut rng);
+            if rng.one_in(3) {
+                let sealed = self.flush(station);
+                let to = rng.below(self.lab.stations.len());
+                self.lab.stations[to].receive(self.now, sealed);
+            }
+        }
+        self.all();
+    }
+
+    fn random_edit(&mut self, station: usize, page: EntityId, task: EntityId, rng: &mut Rng) {
+        let word = ["river", "delta", "bend 🌊", "ford", "weir"][rng.below(5)];
+        let field = |name: &str| vec![name.to_owned()];
+        match rng.below(7) {
+            0 => self.title(station, page, word),
+            1 => self.tag(station, page, word),
+            2 => {
+                let op = RecordOp::Put { field: field("status"), value: "doing".into() };
+                self.record(station, "task", task, &[op]);
+            }
+            3 => {
+                let op = RecordOp::Splice { field: field("notes"), at: 0, delete: 0, insert: word.into() };
+                self.record(station, "task", task, &[op]);
+            }
+            4 => {
+                let entry = Entry::from([("text".to_owned(), Scalar::Text(word.to_owned()))]);
+                let now = self.tick();
+                let replica = &mut self.lab.stations[station].replica;
+                replica.write(now, "page", page, "log.comments", ViewId(0), &Draft::Entry(&entry)).unwrap();
+            }
+            _ => self.type_into(station, page, word, rng),
+        }
+    }
+
+    /// Types a word into a page's body, beginning with a first block where there is none.
+    pub fn type_into(&mut self, station: usize, page: EntityId, word: &str, rng: &mut Rng) {
+        let now = self.tick();
+        let replica = &mut self.lab.stations[station].replica;
+        let units = replica.document(&page, "body").map_or(0, first_block_units);
+        let ops = match units {
+            0 => vec![BodyOp::InsertBlock {
+                at: vec![0],
+                tag: "paragraph".to_owned(),
+                attributes: Default::default(),
+                text: word.to_owned(),
+            }],
+            units => {
+                let at = rng.below(2) as u32 * units;
+                vec![BodyOp::Splice { text: vec![0], at, delete: 0, insert: word.to_owned(), marks: None }]
+            }
+        };
+        replica.write(now, "page", page, "body", ViewId(0), &Draft::Body(&ops)).unwrap();
+    }
+}
+
+fn first_block_units(document: &Document) -> u32 {
+    match document.engine() {
+        EngineDoc::Body(body) => match body.content() {
+            BodyView::Tree(nodes) => match nodes.first() {
+                Some(Node::Block(block)) => block.children.iter().map(Node::units).sum(),
+                _ => 0,
+            },
+            BodyView::Text(_) => 0,
+        },
+        _ => 0,
+    }
+}

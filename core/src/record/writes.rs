@@ -60,6 +60,19 @@ struct KeyState {
     visible: Targets,
     /// What its steps add up to, signs left out.
     steps: u64,
+    trace: Trace,
+}
+
+/// What a change leaves at a key, for those who ask what it touched.
+enum Trace {
+    /// Nothing yet.
+    None,
+    /// A register's last value.
+    Register(Value),
+    /// A group or counter.
+    Field,
+    /// An element of a set: it is the set that was touched.
+    Element,
 }
 
 impl<'a, 's> Writes<'a, 's> {
@@ -140,10 +153,21 @@ impl<'a, 's> Writes<'a, 's> {
             self.change.steps.push((*object, state.place, state.steps));
         }
         self.change.keys = vec![String::new(); self.keys.len()];
-        for ((_, key), state) in &self.keys {
+        for ((object, key), state) in std::mem::take(&mut self.keys) {
             if let Some(place) = self.change.keys.get_mut(state.place as usize) {
-                *place = (*key).to_owned();
+                *place = key.to_owned();
             }
+            let path = match state.trace {
+                Trace::None => continue,
+                Trace::Element => self.path(object, None),
+                Trace::Field => self.path(object, Some(key)),
+                Trace::Register(value) => {
+                    let path = self.path(object, Some(key));
+                    self.registers.insert(path.clone(), value);
+                    path
+                }
+            };
+            self.touched.insert(path);
         }
         let sizes = self.sizes.iter();
         self.change.sizes = sizes.map(|(object, (p, m))| (*object, *p, *m)).collect();
@@ -289,6 +313,7 @@ impl<'a, 's> Writes<'a, 's> {
                 .map(Target::Past)
                 .collect(),
             steps: 0,
+            trace: Trace::None,
         }))
     }
 
@@ -372,14 +397,19 @@ impl<'a, 's> Writes<'a, 's> {
                 return Err(self.forbidden(object, Some(key), Forbids::RegisterShape));
             }
         }
-        let path = self.path(object, Some(key));
         let value = layout::value_of(self.now(), &raw.value)?;
         if !(may_be_null && value == Value::Null) {
-            of.check(&value).map_err(|rule| rule.at(&path))?;
+            let fits = of.check(&value);
+            fits.map_err(|rule| rule.at(&self.path(object, Some(key))))?;
         }
         self.write_key(object, key, Kind::Put, raw, ops)?;
-        self.touched.insert(path.clone());
-        self.registers.insert(path, value);
+        self.trace(object, key, Trace::Register(value))
+    }
+
+    /// Notes what stands at a key now. A change may write it a thousand times, so names are spelled
+    /// out once, in the end.
+    fn trace(&mut self, object: ObjRef, key: &'a str, trace: Trace) -> Result<(), Rule> {
+        self.key_state(object, key)?.trace = trace;
         Ok(())
     }
 
@@ -394,11 +424,9 @@ impl<'a, 's> Writes<'a, 's> {
         if raw.action != Action::MakeMap {
             return Err(self.forbidden(object, Some(key), Forbids::GroupPart));
         }
-        let path = self.path(object, Some(key));
-        self.make(Fresh::group(path.clone(), of))?;
+        self.make(Fresh::group(self.path(object, Some(key)), of))?;
         self.write_key(object, key, Kind::Make, raw, ops)?;
-        self.touched.insert(path);
-        Ok(())
+        self.trace(object, key, Trace::Field)
     }
 
     /// Notes that the operation about to be pushed makes a group or entry.
@@ -449,9 +477,7 @@ impl<'a, 's> Writes<'a, 's> {
         }
         self.overwrites(raw, &counter, ops)?;
         self.push(Kind::Step, 0, object, place, raw.preds);
-        let path = self.path(object, Some(key));
-        self.touched.insert(path);
-        Ok(())
+        self.trace(object, key, Trace::Field)
     }
 
     fn set_element(
@@ -488,9 +514,7 @@ impl<'a, 's> Writes<'a, 's> {
             (_, false) => self.grow(object, 1, 0),
             (_, true) => {}
         }
-        let path = self.path(object, None);
-        self.touched.insert(path);
-        Ok(())
+        self.trace(object, key, Trace::Element)
     }
 
     fn open_key(

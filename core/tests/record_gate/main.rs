@@ -2,6 +2,7 @@
 //! and a verdict depends on a change and its causal past alone.
 
 mod forge;
+mod genesis;
 mod honest;
 mod hostile;
 mod purity;

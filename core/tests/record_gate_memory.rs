@@ -1,5 +1,11 @@
 //! What judging hostile record changes allocates and takes. Alone in its file: the counting
 //! allocator counts everything that runs beside it too.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
 
 #[path = "record_gate/forge.rs"]
 #[allow(dead_code)]
@@ -35,34 +41,52 @@ fn judging_never_allocates_more_than_a_mebibyte() {
     let mut world = World::new(2, 2);
     let mut gate = world.gate();
     let first = world.must_write(0, |tx| {
-        tx.splice_text(object(tx, &["note"]), 0, 0, &"a".repeat(5_000)).expect("splice");
+        tx.splice_text(object(tx, &["note"]), 0, 0, &"a".repeat(5_000))
+            .expect("splice");
         tx.put(ROOT, "title", "t").expect("put");
     });
     take(&mut gate, &first).expect("honest");
     let typed = forge::forged(
         &world,
         0,
-        |tx| tx.splice_text(object(tx, &["note"]), 0, 0, "b").expect("splice"),
+        |tx| {
+            tx.splice_text(object(tx, &["note"]), 0, 0, "b")
+                .expect("splice")
+        },
         |_| {},
     );
     let bombs: Vec<(&str, Sent)> = vec![
-        ("12,288 registers", repeat(&world, 12_288, |tx| {
-            tx.put(ROOT, "done", true).expect("put");
-        })),
-        ("17,000 entries of one", repeat(&world, 17_000, |tx| {
-            tx.insert(object(tx, &["steps"]), 0, "x").expect("insert");
-        })),
-        ("12,288 steps", repeat(&world, 12_288, |tx| {
-            tx.increment(ROOT, "views", 1).expect("increment");
-        })),
-        ("12,288 entries", repeat(&world, 12_288, |tx| {
-            let list = object(tx, &["history"]);
-            tx.insert_object(list, 0, automerge::ObjType::Map).expect("insert");
-        })),
+        (
+            "12,288 registers",
+            repeat(&world, 12_288, |tx| {
+                tx.put(ROOT, "done", true).expect("put");
+            }),
+        ),
+        (
+            "17,000 entries of one",
+            repeat(&world, 17_000, |tx| {
+                tx.insert(object(tx, &["steps"]), 0, "x").expect("insert");
+            }),
+        ),
+        (
+            "12,288 steps",
+            repeat(&world, 12_288, |tx| {
+                tx.increment(ROOT, "views", 1).expect("increment");
+            }),
+        ),
+        (
+            "12,288 entries",
+            repeat(&world, 12_288, |tx| {
+                let list = object(tx, &["history"]);
+                tx.insert_object(list, 0, automerge::ObjType::Map)
+                    .expect("insert");
+            }),
+        ),
         ("a text replaced whole", {
             let mut world = world.clone();
             world.must_write(0, |tx| {
-                tx.splice_text(object(tx, &["note"]), 0, 5_000, &"c".repeat(5_000)).expect("splice");
+                tx.splice_text(object(tx, &["note"]), 0, 5_000, &"c".repeat(5_000))
+                    .expect("splice");
             })
         }),
         ("a change of 256 KiB", {
@@ -76,7 +100,11 @@ fn judging_never_allocates_more_than_a_mebibyte() {
     for (what, sent) in &bombs {
         let begun = Instant::now();
         let bytes = allocated(&gate, sent);
-        println!("{what}: {} bytes of input, {bytes} allocated, {:?}", sent.payload.len(), begun.elapsed());
+        println!(
+            "{what}: {} bytes of input, {bytes} allocated, {:?}",
+            sent.payload.len(),
+            begun.elapsed()
+        );
         worst = worst.max(bytes);
     }
     assert!(worst <= 1 << 20, "{worst}");
@@ -91,7 +119,10 @@ fn judging_never_allocates_more_than_a_mebibyte() {
         assert!(bytes <= (64 << 10) + 16 * hostile.payload.len(), "{bytes}");
     }
     times.sort();
-    println!("20,000 mutations of a keystroke: p50 {:?}, p99.9 {:?}", times[10_000], times[19_980]);
+    println!(
+        "20,000 mutations of a keystroke: p50 {:?}, p99.9 {:?}",
+        times[10_000], times[19_980]
+    );
 }
 
 /// One operation of the second kind many times over, in as few bytes as runs make possible.

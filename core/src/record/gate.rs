@@ -5,7 +5,8 @@ use super::{
     FieldPath, RecordRule,
     decode::Ops,
     genesis::{self, GENESIS_ACTOR},
-    index::{GENESIS, Index, NewChange, OpKey, Slot, Stamp, line_of},
+    index::Index,
+    rows::{GENESIS, NewChange, OpKey, Slot, Stamp, line_of},
     scan::{self, Header},
     writes::{Setting, Writes},
 };
@@ -127,7 +128,7 @@ impl RecordGate {
         let found = match slot {
             Slot::Key { object, key } => {
                 let object = match object {
-                    None => Some(super::index::ROOT),
+                    None => Some(super::rows::ROOT),
                     Some(made) => index.by_key(made).and_then(|op| index.container(op)),
                 };
                 object.map(|object| index.visible_at_key(object, key, &view))

@@ -58,7 +58,7 @@ pub fn scribble(world: &mut World, at: usize, dice: &mut Dice) -> bool {
                             tx.insert(&list, dice.below(len + 1), word).expect("insert");
                         }
                     }
-                    15 | 16 | 17 => {
+                    15..=17 => {
                         let path: &[&str] = if number > 6 {
                             &["inner", "about"]
                         } else {

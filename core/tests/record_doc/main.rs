@@ -8,4 +8,5 @@ mod model;
 mod random;
 mod rules;
 mod shadow;
+mod undo;
 mod world;

@@ -97,15 +97,39 @@ impl RecordDoc {
     ///
     /// Gives each change's patches. The engine tells the effect of the whole batch, so a field that
     /// several of its changes touch is reported with the last of them; a change of the entity's
-    /// life is reported with the last change of the batch.
+    /// life is reported with the last change of the batch. A change that is held already does
+    /// nothing.
     ///
     /// # Errors
     /// [`Stuck`] where the engine fails. The document is then as it was.
     pub fn apply(&mut self, batch: Vec<JudgedChange>) -> Result<Vec<Vec<Patch>>, Stuck> {
+        let mut seen = self.history.past();
+        let is_new: Vec<bool> = batch
+            .iter()
+            .map(|judged| {
+                let is_new = !seen.contains(judged.chain, judged.seq);
+                seen.raise(judged.chain, judged.seq);
+                is_new
+            })
+            .collect();
+        let mut wanted = is_new.iter();
+        let batch: Vec<JudgedChange> = batch
+            .into_iter()
+            .filter(|_| wanted.next().copied().unwrap_or(false))
+            .collect();
+        let mut patches = self.apply_new(&batch)?.into_iter();
+        let given = is_new.into_iter().map(|is_new| {
+            let own = if is_new { patches.next() } else { None };
+            own.unwrap_or_default()
+        });
+        Ok(given.collect())
+    }
+
+    fn apply_new(&mut self, batch: &[JudgedChange]) -> Result<Vec<Vec<Patch>>, Stuck> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let needed = self.genesis.needed.max(self.genesis_of(&batch));
+        let needed = self.genesis.needed.max(self.genesis_of(batch));
         let mut changes: Vec<Change> = self.genesis_between(self.genesis.held, needed);
         changes.extend(batch.iter().map(|judged| judged.change.clone()));
         let touched: BTreeSet<FieldPath> = batch
@@ -120,7 +144,7 @@ impl RecordDoc {
         let attempt = catch_unwind(AssertUnwindSafe(|| run(engine, changes, sequences)));
         let (engine, raw) = attempt.map_err(|_| APPLYING)??;
 
-        for judged in &batch {
+        for judged in batch {
             self.book.forget_deleted(judged, &self.names);
             self.note(judged);
         }
@@ -132,7 +156,7 @@ impl RecordDoc {
         let reader = self.reader();
         let after = Glance::take(&reader, &touched, self.policy());
         let found = deltas::between(&reader, before, after, &raw);
-        Ok(deltas::share_out(&batch, found, &self.names))
+        Ok(deltas::share_out(batch, found, &self.names))
     }
 
     /// The record by its schema's rules. `numbers` tells the order number of a change set.

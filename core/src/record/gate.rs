@@ -191,6 +191,10 @@ impl RecordGate {
             view: self.index.view(&c.place.past, genesis),
             part: &self.part,
             fields,
+            chain: self
+                .schemas
+                .get(..c.place.schema.version() as usize)
+                .unwrap_or_default(),
             hlc: c.place.hlc,
             table,
             start: header.start_op,

@@ -130,6 +130,13 @@ impl Book {
                     sequence.inserted.insert(*new);
                 }
             }
+            for removed in &mut sequence.removed {
+                for beside in [&mut removed.left, &mut removed.right] {
+                    if let Some(new) = beside.and_then(|id| ids.get(&id)) {
+                        *beside = Some(*new);
+                    }
+                }
+            }
         }
     }
 
@@ -237,25 +244,32 @@ pub(crate) fn plan(reader: &Reader<'_, Automerge>, step: &Step) -> Plan {
 
 fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece> {
     let place = |id: &OpKey| u32::try_from(place_of(engine, object, id)?).ok();
+    // Where an entry stands, unless someone else deleted it: then something else stands there.
+    let standing = |id: &OpKey| {
+        let at = place(id)?;
+        let (value, found) = engine.get(object, at as usize).ok()??;
+        let width = width_of(engine, object, &value);
+        (op_key(&found) == Some(*id)).then_some((at, u32::try_from(width).unwrap_or(1)))
+    };
+    // What comes back stands in front of all that is gone around it. So where the right neighbour
+    // came back before, an entry belongs in front of that, not where it stood: rightmost first, so
+    // that neighbours which come back together stay together.
+    let mut places: BTreeMap<OpKey, u32> = BTreeMap::new();
     let mut gone: BTreeMap<u32, Vec<&Removed>> = BTreeMap::new();
-    for removed in &sequence.removed {
-        if let Some(at) = place(&removed.id) {
-            gone.entry(at).or_default().push(removed);
-        }
-    }
-    let mut there: BTreeMap<u32, u32> = BTreeMap::new();
-    for id in &sequence.inserted {
-        let Some(at) = place(id) else {
+    for removed in in_order(sequence.removed.iter().collect()).into_iter().rev() {
+        let Some(stood) = place(&removed.id) else {
             continue;
         };
-        // Someone else may have deleted it: then something else, or nothing, stands there.
-        if let Ok(Some((value, found))) = engine.get(object, at as usize)
-            && op_key(&found) == Some(*id)
-        {
-            let width = width_of(engine, object, &value);
-            there.insert(at, u32::try_from(width).unwrap_or(1));
-        }
+        let right = removed.right.and_then(|id| match places.get(&id) {
+            Some(at) => Some(*at),
+            None => standing(&id).map(|(at, _)| at),
+        });
+        let at = right.map_or(stood, |right| stood.min(right));
+        places.insert(removed.id, at);
+        gone.entry(at).or_default().push(removed);
     }
+    let mut there: BTreeMap<u32, u32> = BTreeMap::new();
+    there.extend(sequence.inserted.iter().filter_map(standing));
     let mut pieces: Vec<(u32, Piece)> = Vec::new();
     for (at, count) in there {
         match pieces.last_mut() {

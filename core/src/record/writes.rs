@@ -15,11 +15,14 @@ use crate::{
     hlc::Hlc,
     judge::Rule,
     limits::{COUNTER_STEPS_MAX, ENTRIES_MAX, RECORD_KEYS_MAX, RECORD_OPS_MAX, TEXT_UNITS_MAX},
-    schema::{FieldMap, MergeRule, SchemaRule, cut},
+    schema::{FieldMap, MergeRule, Schema, SchemaRule, cut, names_of},
     value::Value,
 };
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 type Targets = SmallVec<[Target; 2]>;
 
@@ -29,10 +32,42 @@ pub(super) struct Setting<'s> {
     pub(super) view: View<'s>,
     pub(super) part: &'s str,
     pub(super) fields: &'s FieldMap,
+    /// The versions up to that of the schema that judges.
+    pub(super) chain: &'s [Arc<Schema>],
     pub(super) hlc: Hlc,
     /// The lines of the change's table of actors, the author's first; none: never heard of.
     pub(super) table: SmallVec<[Option<LineRef>; 4]>,
     pub(super) start: u64,
+}
+
+impl<'s> Setting<'s> {
+    /// The rule of a container, by the path of its field.
+    fn rule_of(&self, path: &[String]) -> Option<&'s MergeRule> {
+        layout::rule_at(self.fields, path).or_else(|| self.renamed_set(path))
+    }
+
+    /// The rule of a set that an older version had under this name: what stands in its container
+    /// can be removed only there, so newer versions may go on writing into it.
+    fn renamed_set(&self, path: &[String]) -> Option<&'s MergeRule> {
+        let [old] = path else {
+            return None;
+        };
+        self.fields.iter().find_map(|(name, field)| match &field.rule {
+            rule @ MergeRule::Set(_) => names_of(self.chain, self.part, name)
+                .contains(old)
+                .then_some(rule),
+            MergeRule::Lww(_)
+            | MergeRule::Group(_)
+            | MergeRule::Keep(_)
+            | MergeRule::Once(_)
+            | MergeRule::Counter
+            | MergeRule::List(_)
+            | MergeRule::Append(_)
+            | MergeRule::Text
+            | MergeRule::Map(_)
+            | MergeRule::Open(_) => None,
+        })
+    }
 }
 
 /// The operations of one change judged so far.
@@ -238,7 +273,8 @@ impl<'a, 's> Writes<'a, 's> {
             });
         };
         let (path, container) = index.object(object).ok_or(unknown)?;
-        layout::rule_at(self.setting.fields, path)
+        self.setting
+            .rule_of(path)
             .and_then(|rule| Site::of(rule, object, container))
             .ok_or_else(|| self.unknown_field(path))
     }
@@ -352,19 +388,14 @@ impl<'a, 's> Writes<'a, 's> {
     /// Judges a container's size in the author's view. What is over the bound already, by
     /// concurrency, may shrink.
     pub(super) fn size(&self, object: ObjRef, plus: u64, minus: u64) -> Result<(), Rule> {
-        let Setting {
-            index,
-            view,
-            fields,
-            ..
-        } = &self.setting;
+        let Setting { index, view, .. } = &self.setting;
         if plus <= minus {
             return Ok(());
         }
         let Some((path, _)) = index.object(object) else {
             return Ok(());
         };
-        let rule = layout::rule_at(fields, path);
+        let rule = self.setting.rule_of(path);
         let before = match rule {
             Some(MergeRule::Set(_)) => index.live_keys(object, view),
             Some(MergeRule::Open(_)) => index.written_keys(object, view),

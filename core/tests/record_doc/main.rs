@@ -2,7 +2,11 @@
 //! undo, anchors and blame, on replicas that exchange changes in any order.
 
 mod basics;
+mod lenses;
+mod life;
 mod model;
 mod random;
+mod rules;
 mod shadow;
+mod undo;
 mod world;

@@ -70,7 +70,13 @@ impl BodyDoc {
             for (intent, from) in &mut noted {
                 if let BodyOp::Splice { .. } = &intent.op {
                     let first = written.from.client;
-                    intent.start = first_place(&update, ItemId { client: first, clock: *from });
+                    intent.start = first_place(
+                        &update,
+                        ItemId {
+                            client: first,
+                            clock: *from,
+                        },
+                    );
                 }
             }
         }
@@ -267,7 +273,9 @@ impl Hand<'_, '_> {
                 if insert.is_empty() {
                     return Ok(());
                 }
-                let to = self.position(intent.start, intent.block, *at, now).ok_or_else(gone)?;
+                let to = self
+                    .position(intent.start, intent.block, *at, now)
+                    .ok_or_else(gone)?;
                 self.perform(
                     op,
                     &BodyOp::Splice {
@@ -280,9 +288,13 @@ impl Hand<'_, '_> {
                 )
             }
             BodyOp::Format { at, len, marks, .. } => {
-                let from = self.position(intent.start, intent.block, *at, now).ok_or_else(gone)?;
+                let from = self
+                    .position(intent.start, intent.block, *at, now)
+                    .ok_or_else(gone)?;
                 let end = at.saturating_add(*len);
-                let to = self.position(intent.end, intent.block, end, now).ok_or_else(gone)?;
+                let to = self
+                    .position(intent.end, intent.block, end, now)
+                    .ok_or_else(gone)?;
                 let len = to.at.saturating_sub(from.at);
                 if from.path != to.path || len == 0 {
                     // All that was formatted is gone.
@@ -299,7 +311,9 @@ impl Hand<'_, '_> {
                 )
             }
             BodyOp::Embed { at, value, .. } => {
-                let to = self.position(intent.start, intent.block, *at, now).ok_or_else(gone)?;
+                let to = self
+                    .position(intent.start, intent.block, *at, now)
+                    .ok_or_else(gone)?;
                 let value = value.clone();
                 self.perform(
                     op,
@@ -311,7 +325,9 @@ impl Hand<'_, '_> {
                 )
             }
             BodyOp::SplitBlock { at, .. } => {
-                let to = self.position(intent.start, intent.block, *at, now).ok_or_else(gone)?;
+                let to = self
+                    .position(intent.start, intent.block, *at, now)
+                    .ok_or_else(gone)?;
                 self.perform(
                     op,
                     &BodyOp::SplitBlock {

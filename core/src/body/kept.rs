@@ -3,8 +3,8 @@
 
 use super::{
     Marks,
-    ids::ItemId,
     body_view::{Block, Inline, Node, Run, read_attributes, read_text},
+    ids::ItemId,
 };
 use crate::{
     patch::{Patch, Step},
@@ -212,12 +212,7 @@ fn tokens(nodes: &[KeptNode]) -> Vec<Token<'_>> {
 
 /// The patches that lead from the old children of a block to the new ones. Blocks among text are
 /// embeds; blocks among blocks are children.
-fn changes(
-    path: &[Step],
-    old: &[KeptNode],
-    new: &[KeptNode],
-    patches: &mut Vec<Patch>,
-) {
+fn changes(path: &[Step], old: &[KeptNode], new: &[KeptNode], patches: &mut Vec<Patch>) {
     let is_text = |node: &KeptNode| matches!(node, KeptNode::Text(_));
     let mut walk = Walk {
         path,
@@ -225,7 +220,10 @@ fn changes(
         at: 0,
         patches,
     };
-    let stays: BTreeSet<ItemId> = units_of(old).intersection(&units_of(new)).copied().collect();
+    let stays: BTreeSet<ItemId> = units_of(old)
+        .intersection(&units_of(new))
+        .copied()
+        .collect();
     let (old, new) = (tokens(old), tokens(new));
     let border = |token: &Token<'_>| match token {
         Token::Block(block) => block.unit.is_some_and(|unit| stays.contains(&unit)),
@@ -250,8 +248,8 @@ struct Walk<'a> {
 impl Walk<'_> {
     /// What lies between two blocks that stay.
     fn gap(&mut self, old: &[Token<'_>], new: &[Token<'_>]) {
-        let same_content = old.len() == new.len()
-            && old.iter().zip(new).all(|(old, new)| old.same_content(new));
+        let same_content =
+            old.len() == new.len() && old.iter().zip(new).all(|(old, new)| old.same_content(new));
         if same_content {
             self.formats(old, new);
             return;

@@ -3,11 +3,11 @@
 use super::{
     BlockPath, BodyGate, BodyOp, EditError, Marks,
     blocks::{self, Piece, block_at, child_index, segments},
+    body_view::{Block, Inline, Node, Run, read_block},
     doc::Root,
     ids::IdRuns,
     marks::{Stands, ValueFault, key_fits, tag_fits, to_any},
     text,
-    body_view::{Block, Inline, Node, Run, read_block},
 };
 use crate::{limits::DEPTH_MAX, value::Value};
 use std::collections::BTreeMap;
@@ -372,7 +372,9 @@ impl<'a, 't> Hand<'a, 't> {
 
     /// The fragment or block that a path's last step counts in.
     fn parent(&self, path: &BlockPath) -> Result<XmlFragmentRef, EditError> {
-        let above = path.split_last().map_or(path.as_slice(), |(_, above)| above);
+        let above = path
+            .split_last()
+            .map_or(path.as_slice(), |(_, above)| above);
         if above.is_empty() {
             return Ok(self.tree()?.clone());
         }

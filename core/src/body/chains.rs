@@ -35,14 +35,16 @@ impl Chains {
     /// Binds a client to a chain. The first binding of either stays; answers whether the two are
     /// bound to each other now.
     pub(super) fn bind(&mut self, chain: ChainIdx, client: u64) -> bool {
-        let line = self.line(chain);
-        if line.client.is_some_and(|bound| bound != client) {
+        let owner = self.by_client.get(&client).copied();
+        let Some(line) = self.line(chain) else {
+            return false;
+        };
+        let elsewhere = owner.is_some_and(|owner| owner != chain);
+        if elsewhere || line.client.is_some_and(|bound| bound != client) {
             return false;
         }
-        if *self.by_client.entry(client).or_insert(chain) != chain {
-            return false;
-        }
-        self.line(chain).client = Some(client);
+        line.client = Some(client);
+        self.by_client.insert(client, chain);
         true
     }
 
@@ -103,20 +105,19 @@ impl Chains {
 
     /// Takes note of the next admitted change set of a chain.
     pub(super) fn push(&mut self, chain: ChainIdx, end: u32, halves: &[u32]) {
-        let line = self.line(chain);
-        line.ends.push(end);
-        line.halves.extend(halves);
+        if let Some(line) = self.line(chain) {
+            line.ends.push(end);
+            line.halves.extend(halves);
+        }
     }
 
     /// The chain's line; the document interns chains densely, so the gap is small.
-    fn line(&mut self, chain: ChainIdx) -> &mut Line {
+    fn line(&mut self, chain: ChainIdx) -> Option<&mut Line> {
         if self.lines.len() <= chain.at() {
-            let count = chain.at().saturating_add(1);
+            let count = chain.at().checked_add(1)?;
             self.lines.resize_with(count, Line::default);
         }
-        let at = chain.at().min(self.lines.len().saturating_sub(1));
-        #[expect(clippy::indexing_slicing, reason = "resized to hold it just above")]
-        &mut self.lines[at]
+        self.lines.get_mut(chain.at())
     }
 }
 

@@ -16,6 +16,8 @@ mod hostile;
 mod mirror;
 mod mutate;
 mod net;
+mod places;
 mod rng;
+mod story;
 mod timing;
 mod wire;

@@ -1,14 +1,8 @@
 //! Who wrote what.
 
 use super::{
-    BodyDoc,
-    blocks::block_at,
-    doc::Root,
-    gate::UnitRun,
-    ids::ItemId,
-    index::ContainerIdx,
-    kept::unit_of,
-    state::State,
+    BodyDoc, blocks::block_at, doc::Root, gate::UnitRun, ids::ItemId, index::ContainerIdx,
+    kept::unit_of, state::State,
 };
 use crate::id::ChainIdx;
 use yrs::{Transact, block::ItemContent, types::TypeRef};

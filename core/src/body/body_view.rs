@@ -213,13 +213,12 @@ fn links_in_nodes(nodes: &[Node], links: &mut Vec<String>) {
 
 /// Adds a run, joining it to the last one where the marks are equal.
 pub(crate) fn push_run(runs: &mut Vec<Run>, content: Inline, marks: Marks) {
-    if let (Some(last), Inline::Text(more)) = (runs.last_mut(), &content) {
-        if let Inline::Text(text) = &mut last.content
-            && last.marks == marks
-        {
-            text.push_str(more);
-            return;
-        }
+    if let Some(last) = runs.last_mut()
+        && let (Inline::Text(text), Inline::Text(more)) = (&mut last.content, &content)
+        && last.marks == marks
+    {
+        text.push_str(more);
+        return;
     }
     runs.push(Run { content, marks });
 }
@@ -320,9 +319,18 @@ mod tests {
         let mut linked_bold = link("b");
         linked_bold.insert("bold".into(), Value::Bool(true));
         let runs = vec![
-            Run { content: Inline::Text("x".into()), marks: link("a") },
-            Run { content: Inline::Text("y".into()), marks: link("b") },
-            Run { content: Inline::Text("z".into()), marks: linked_bold },
+            Run {
+                content: Inline::Text("x".into()),
+                marks: link("a"),
+            },
+            Run {
+                content: Inline::Text("y".into()),
+                marks: link("b"),
+            },
+            Run {
+                content: Inline::Text("z".into()),
+                marks: linked_bold,
+            },
         ];
         assert_eq!(BodyView::Text(runs).links(), ["a", "b"]);
     }

@@ -97,12 +97,14 @@ impl<'a> Composer<'a> {
         }
         match content {
             ItemContent::String(text) => {
-                self.body.write_string(slice_units(text.as_str(), from, len));
+                self.body
+                    .write_string(slice_units(text.as_str(), from, len));
             }
-            // An attribute's block may hold several values; the last is the one that showed.
+            // A block may hold several values that an attribute had one after the other.
             ItemContent::Any(values) => {
-                let last = values.last().cloned().into_iter().collect();
-                write_content(&mut self.body, &ItemContent::Any(last));
+                let at = usize::try_from(from).unwrap_or(usize::MAX);
+                let value = values.get(at).cloned().into_iter().collect();
+                write_content(&mut self.body, &ItemContent::Any(value));
             }
             other => write_content(&mut self.body, other),
         }

@@ -182,7 +182,8 @@ fn before(txn: &TransactionMut<'_>) -> Option<Vec<u8>> {
     catch_unwind(AssertUnwindSafe(|| {
         let mut encoder = EncoderV1::new();
         let snapshot = Snapshot::new(clocks, deleted);
-        txn.encode_state_from_snapshot(&snapshot, &mut encoder).ok()?;
+        txn.encode_state_from_snapshot(&snapshot, &mut encoder)
+            .ok()?;
         Some(encoder.to_vec())
     }))
     .ok()

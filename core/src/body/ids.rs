@@ -101,6 +101,44 @@ impl IdRuns {
             .is_some_and(|(_, end)| id.clock < *end)
     }
 
+    /// What the set holds of the units from `id` on, `len` of them.
+    pub(crate) fn parts(&self, id: ItemId, len: u32) -> Vec<(ItemId, u32)> {
+        let end = id.clock.saturating_add(len);
+        let mut parts = Vec::new();
+        let Some(runs) = self.clients.get(&id.client) else {
+            return parts;
+        };
+        let first = runs
+            .range(..=id.clock)
+            .next_back()
+            .map_or(id.clock, |(start, _)| *start);
+        for (start, to) in runs.range(first..end) {
+            let clock = (*start).max(id.clock);
+            if let Some(len) = (*to).min(end).checked_sub(clock).filter(|len| *len > 0) {
+                let client = id.client;
+                parts.push((ItemId { client, clock }, len));
+            }
+        }
+        parts
+    }
+
+    /// What the set lacks of the units from `id` on, `len` of them.
+    pub(crate) fn gaps(&self, id: ItemId, len: u32) -> Vec<(ItemId, u32)> {
+        let mut gaps = Vec::new();
+        let mut at = id;
+        for (start, len) in self.parts(id, len) {
+            if let Some(gap) = start.clock.checked_sub(at.clock).filter(|gap| *gap > 0) {
+                gaps.push((at, gap));
+            }
+            at = start.plus(len);
+        }
+        let end = id.clock.saturating_add(len);
+        if let Some(gap) = end.checked_sub(at.clock).filter(|gap| *gap > 0) {
+            gaps.push((at, gap));
+        }
+        gaps
+    }
+
     /// Every run: its first unit and its length, by client and clock.
     pub fn iter(&self) -> impl Iterator<Item = (ItemId, u32)> + '_ {
         self.clients.iter().flat_map(|(client, runs)| {
@@ -254,6 +292,12 @@ mod tests {
             set.iter().collect::<Vec<_>>(),
             [(id(1, 0), 6), (id(2, 0), 1)]
         );
+        set.insert(id(1, 8), 2);
+        assert_eq!(set.parts(id(1, 4), 5), [(id(1, 4), 2), (id(1, 8), 1)]);
+        assert_eq!(set.gaps(id(1, 4), 8), [(id(1, 6), 2), (id(1, 10), 2)]);
+        assert_eq!(set.gaps(id(1, 8), 2), []);
+        set.remove(id(1, 8));
+        set.remove(id(1, 9));
         assert!(set.contains(id(1, 5)) && !set.contains(id(1, 6)) && !set.contains(id(3, 0)));
     }
 

@@ -2,20 +2,19 @@
 //! made again in a history from which something was taken out.
 
 use super::{
-    Anchor, BlockPath, BodyDoc, BodyEdit, BodyOp, EditError, Position, Side,
-    anchor::{anchor_in, resolve_in},
-    blocks::{block_at, segments},
+    Anchor, BodyDoc, BodyEdit, BodyOp, EditError, Side,
+    anchor::anchor_in,
+    blocks::block_at,
     doc::Root,
     ids::{IdMap, IdRuns, ItemId},
     kept::unit_of,
-    patch::block_path,
     perform::Hand,
     state::{State, Stored},
     undo::ViewId,
 };
 use crate::judge::Place;
 use serde::{Deserialize, Serialize};
-use yrs::{BranchID, ReadTxn, Text, XmlElementRef, XmlFragmentRef, block::ItemContent};
+use yrs::ReadTxn;
 
 /// One operation of an edit that was made, and what its places were.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,23 +22,23 @@ pub struct BodyIntent {
     /// The operation as it was asked for; its positions are where to fall back to.
     pub op: BodyOp,
     /// The block it speaks of, or whose text.
-    block: Option<ItemId>,
+    pub(super) block: Option<ItemId>,
     /// Where its text goes, or its range begins.
-    start: Option<Anchor>,
+    pub(super) start: Option<Anchor>,
     /// Where its range ends.
-    end: Option<Anchor>,
+    pub(super) end: Option<Anchor>,
     /// The blocks between which a new one stands: the parent, the one before, the one after.
-    between: Option<Between>,
+    pub(super) between: Option<Between>,
     /// What a splice deleted.
-    doomed: Vec<(ItemId, u32)>,
+    pub(super) doomed: Vec<(ItemId, u32)>,
 }
 
 /// A place among blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Between {
-    parent: Option<ItemId>,
-    before: Option<ItemId>,
-    after: Option<ItemId>,
+pub(super) struct Between {
+    pub(super) parent: Option<ItemId>,
+    pub(super) before: Option<ItemId>,
+    pub(super) after: Option<ItemId>,
 }
 
 impl BodyDoc {
@@ -70,7 +69,13 @@ impl BodyDoc {
             for (intent, from) in &mut noted {
                 if let BodyOp::Splice { .. } = &intent.op {
                     let first = written.from.client;
-                    intent.start = first_place(&update, ItemId { client: first, clock: *from });
+                    intent.start = first_place(
+                        &update,
+                        ItemId {
+                            client: first,
+                            clock: *from,
+                        },
+                    );
                 }
             }
         }
@@ -156,62 +161,6 @@ fn without(set: &IdRuns, other: Option<&IdRuns>) -> Vec<(ItemId, u32)> {
     left.iter().collect()
 }
 
-impl IdMap {
-    /// Notes that one update made again what another had made: texts, embeds, blocks and
-    /// attributes, each kind in its order. What only one of them holds (borders of formats, which
-    /// depend on what stands around) is left out.
-    pub fn pair(&mut self, old: &[u8], new: &[u8]) {
-        let (Some(old), Some(new)) = (State::read(old), State::read(new)) else {
-            return;
-        };
-        for kind in [Kind::Text, Kind::Embed, Kind::Container, Kind::Attribute] {
-            let mut news = units_of_kind(&new, kind);
-            for (old, len) in units_of_kind(&old, kind) {
-                let mut by = 0_u32;
-                while by < len {
-                    let Some((new, left)) = news.first_mut() else {
-                        return;
-                    };
-                    let count = (*left).min(len.saturating_sub(by));
-                    self.insert(old.plus(by), *new, count);
-                    by = by.saturating_add(count);
-                    *new = new.plus(count);
-                    *left = left.saturating_sub(count);
-                    if *left == 0 {
-                        news.remove(0);
-                    }
-                }
-            }
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Text,
-    Embed,
-    Container,
-    Attribute,
-}
-
-fn units_of_kind(update: &State, kind: Kind) -> Vec<(ItemId, u32)> {
-    update
-        .blocks()
-        .filter(|block| match &block.content {
-            ItemContent::String(_) => kind == Kind::Text,
-            ItemContent::Embed(_) => kind == Kind::Embed,
-            ItemContent::Type(_) => kind == Kind::Container,
-            ItemContent::Any(_) => kind == Kind::Attribute,
-            ItemContent::Format(_, _)
-            | ItemContent::Binary(_)
-            | ItemContent::Deleted(_)
-            | ItemContent::Doc(_, _)
-            | ItemContent::JSON(_) => false,
-        })
-        .map(|block| (block.id, block.len))
-        .collect()
-}
-
 impl Hand<'_, '_> {
     /// What an operation means, before it is done. Where a splice goes is noted afterwards.
     fn intent(&self, op: &BodyOp) -> BodyIntent {
@@ -247,213 +196,6 @@ impl Hand<'_, '_> {
         }
         intent
     }
-
-    /// Does what was meant, in the document as it is.
-    fn replay(
-        &mut self,
-        op: usize,
-        intent: &BodyIntent,
-        now: &impl Fn(ItemId) -> ItemId,
-        pieces: &impl Fn(ItemId, u32) -> Vec<(ItemId, u32)>,
-    ) -> Result<(), EditError> {
-        let gone = || EditError::PlaceGone { op };
-        match &intent.op {
-            BodyOp::Splice {
-                at, insert, marks, ..
-            } => {
-                for (id, len) in intent.doomed.iter().flat_map(|(id, len)| pieces(*id, *len)) {
-                    self.delete_units(op, id, len)?;
-                }
-                if insert.is_empty() {
-                    return Ok(());
-                }
-                let to = self.position(intent.start, intent.block, *at, now).ok_or_else(gone)?;
-                self.perform(
-                    op,
-                    &BodyOp::Splice {
-                        text: to.path,
-                        at: to.at,
-                        delete: 0,
-                        insert: insert.clone(),
-                        marks: marks.clone(),
-                    },
-                )
-            }
-            BodyOp::Format { at, len, marks, .. } => {
-                let from = self.position(intent.start, intent.block, *at, now).ok_or_else(gone)?;
-                let end = at.saturating_add(*len);
-                let to = self.position(intent.end, intent.block, end, now).ok_or_else(gone)?;
-                let len = to.at.saturating_sub(from.at);
-                if from.path != to.path || len == 0 {
-                    // All that was formatted is gone.
-                    return Ok(());
-                }
-                self.perform(
-                    op,
-                    &BodyOp::Format {
-                        text: from.path,
-                        at: from.at,
-                        len,
-                        marks: marks.clone(),
-                    },
-                )
-            }
-            BodyOp::Embed { at, value, .. } => {
-                let to = self.position(intent.start, intent.block, *at, now).ok_or_else(gone)?;
-                let value = value.clone();
-                self.perform(
-                    op,
-                    &BodyOp::Embed {
-                        text: to.path,
-                        at: to.at,
-                        value,
-                    },
-                )
-            }
-            BodyOp::SplitBlock { at, .. } => {
-                let to = self.position(intent.start, intent.block, *at, now).ok_or_else(gone)?;
-                self.perform(
-                    op,
-                    &BodyOp::SplitBlock {
-                        block: to.path,
-                        at: to.at,
-                    },
-                )
-            }
-            BodyOp::InsertBlock {
-                at,
-                tag,
-                attributes,
-                text,
-            } => {
-                let at = self.among(intent.between, at, now).ok_or_else(gone)?;
-                self.perform(
-                    op,
-                    &BodyOp::InsertBlock {
-                        at,
-                        tag: tag.clone(),
-                        attributes: attributes.clone(),
-                        text: text.clone(),
-                    },
-                )
-            }
-            BodyOp::MoveBlock { to, .. } => {
-                let from = self.path(intent.block, now).ok_or_else(gone)?;
-                let to = self.among(intent.between, to, now).ok_or_else(gone)?;
-                self.perform(op, &BodyOp::MoveBlock { from, to })
-            }
-            BodyOp::JoinBlock { .. } => {
-                let block = self.path(intent.block, now).ok_or_else(gone)?;
-                self.perform(op, &BodyOp::JoinBlock { block })
-            }
-            BodyOp::DeleteBlock { .. } => match self.path(intent.block, now) {
-                Some(block) => self.perform(op, &BodyOp::DeleteBlock { block }),
-                // Somebody deleted it already.
-                None => Ok(()),
-            },
-            BodyOp::SetAttribute { name, value, .. } => {
-                let block = self.path(intent.block, now).ok_or_else(gone)?;
-                self.perform(
-                    op,
-                    &BodyOp::SetAttribute {
-                        block,
-                        name: name.clone(),
-                        value: value.clone(),
-                    },
-                )
-            }
-        }
-    }
-
-    /// Deletes what is left of units that stand side by side.
-    fn delete_units(&mut self, op: usize, id: ItemId, len: u32) -> Result<(), EditError> {
-        let last = id.plus(len.saturating_sub(1));
-        let from = resolve_in(self.txn(), self.root(), Anchor::at_unit(id, Side::After));
-        let to = resolve_in(self.txn(), self.root(), Anchor::at_unit(last, Side::Before));
-        let (Some(from), Some(to)) = (from, to) else {
-            return Ok(());
-        };
-        let delete = to.at.saturating_sub(from.at);
-        if from.path != to.path || delete == 0 {
-            return Ok(());
-        }
-        self.perform(
-            op,
-            &BodyOp::Splice {
-                text: from.path,
-                at: from.at,
-                delete,
-                insert: String::new(),
-                marks: None,
-            },
-        )
-    }
-
-    /// An anchor's place; or, where its unit never came, the place as asked for in the same text.
-    fn position(
-        &self,
-        anchor: Option<Anchor>,
-        block: Option<ItemId>,
-        at: u32,
-        now: &impl Fn(ItemId) -> ItemId,
-    ) -> Option<Position> {
-        let (txn, root) = (self.txn(), self.root());
-        let found = anchor.and_then(|anchor| resolve_in(txn, root, anchor.map(now)));
-        if found.is_some() {
-            return found;
-        }
-        let (path, len) = match root {
-            Root::Text(text) => (BlockPath::new(), text.len(txn)),
-            Root::Tree(tree) => {
-                let path = self.path(block, now)?;
-                let block = block_at(txn, tree, &path)?;
-                let len = segments(txn, &block)
-                    .last()
-                    .map_or(0, |last| last.start.saturating_add(last.len));
-                (path, len)
-            }
-        };
-        let at = self.off_pair(&path, at.min(len));
-        Some(Position { path, at })
-    }
-
-    fn path(&self, block: Option<ItemId>, now: &impl Fn(ItemId) -> ItemId) -> Option<BlockPath> {
-        path_of(self.txn(), self.root(), now(block?))
-    }
-
-    /// A place among blocks: before the one that followed, after the one before, or at the end.
-    fn among(
-        &self,
-        between: Option<Between>,
-        asked: &BlockPath,
-        now: &impl Fn(ItemId) -> ItemId,
-    ) -> Option<BlockPath> {
-        let between = between?;
-        if let Some(path) = self.path(between.after, now) {
-            return Some(path);
-        }
-        if let Some(mut path) = self.path(between.before, now) {
-            let last = path.last_mut()?;
-            *last = last.saturating_add(1);
-            return Some(path);
-        }
-        let (last, above) = asked.split_last()?;
-        let mut path = match between.parent {
-            Some(parent) => self.path(Some(parent), now)?,
-            None if above.is_empty() => BlockPath::new(),
-            None => return None,
-        };
-        path.push((*last).min(blocks_in(self.txn(), self.root(), &path)?));
-        Some(path)
-    }
-}
-
-fn path_of<T: ReadTxn>(txn: &T, root: &Root, unit: ItemId) -> Option<BlockPath> {
-    let Root::Tree(tree) = root else {
-        return None;
-    };
-    let block = XmlElementRef::from(BranchID::get_nested(txn, &unit.to_yrs())?);
-    block_path(txn, tree, &block)
 }
 
 fn unit_at<T: ReadTxn>(txn: &T, root: &Root, path: &[u32]) -> Option<ItemId> {
@@ -475,20 +217,4 @@ fn between<T: ReadTxn>(txn: &T, root: &Root, path: &[u32]) -> Option<Between> {
         before: sibling(last.checked_sub(1)),
         after: sibling(Some(*last)),
     })
-}
-
-/// How many blocks stand in the root or in a block.
-fn blocks_in<T: ReadTxn>(txn: &T, root: &Root, path: &[u32]) -> Option<u32> {
-    let Root::Tree(tree) = root else {
-        return None;
-    };
-    let parent: XmlFragmentRef = if path.is_empty() {
-        tree.clone()
-    } else {
-        let block = block_at(txn, tree, path)?;
-        let parent: &XmlFragmentRef = block.as_ref();
-        parent.clone()
-    };
-    // Asking for a place far too late answers how many there are.
-    super::blocks::child_index(txn, &parent, u32::MAX).err()
 }

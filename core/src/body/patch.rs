@@ -7,11 +7,11 @@
 use super::{
     Marks,
     blocks::{Piece, segments},
+    body_view::read_attributes,
     doc::{Engine, Root},
     ids::ItemId,
     kept::{Kept, KeptNode, keep_children, unit_of, update_children},
     marks::{from_any, from_out},
-    body_view::read_attributes,
 };
 use crate::{
     patch::{Patch, Step},
@@ -96,8 +96,11 @@ impl Watch {
     /// Patches of a tree: outer blocks first, so that the paths of inner ones are true when they
     /// are reached.
     fn compare<T: ReadTxn>(&mut self, txn: &T, root: &XmlFragmentRef, seen: &Seen) -> Vec<Patch> {
-        let touched: BTreeSet<Option<ItemId>> =
-            seen.with_texts.union(&seen.with_children).copied().collect();
+        let touched: BTreeSet<Option<ItemId>> = seen
+            .with_texts
+            .union(&seen.with_children)
+            .copied()
+            .collect();
         let mut places: Vec<(Vec<u32>, Option<ItemId>)> = touched
             .into_iter()
             .filter_map(|block| Some((path_of(txn, root, block)?, block)))
@@ -177,11 +180,7 @@ fn block_of(out: &XmlOut) -> Option<ItemId> {
 }
 
 /// The path of a block that is still there.
-fn path_of<T: ReadTxn>(
-    txn: &T,
-    root: &XmlFragmentRef,
-    block: Option<ItemId>,
-) -> Option<Vec<u32>> {
+fn path_of<T: ReadTxn>(txn: &T, root: &XmlFragmentRef, block: Option<ItemId>) -> Option<Vec<u32>> {
     let Some(unit) = block else {
         return Some(Vec::new());
     };
@@ -326,13 +325,7 @@ fn from_delta(path: &[Step], start: u32, delta: &[Delta]) -> Vec<Patch> {
 }
 
 /// Adds an insertion, as part of the removal at the same place if there is one; answers its length.
-fn inserted(
-    path: &[Step],
-    at: u32,
-    what: &Out,
-    marks: Marks,
-    patches: &mut Vec<Patch>,
-) -> u32 {
+fn inserted(path: &[Step], at: u32, what: &Out, marks: Marks, patches: &mut Vec<Patch>) -> u32 {
     let Out::Any(Any::String(text)) = what else {
         patches.push(Patch::Embed {
             path: path.to_vec(),

@@ -63,7 +63,9 @@ impl BodyDoc {
         if revert.composer.is_empty() {
             return None;
         }
-        debug_assert!(revert.again.iter().map(|(_, _, len)| len).sum::<u32>() == revert.composer.made());
+        debug_assert!(
+            revert.again.iter().map(|(_, _, len)| len).sum::<u32>() == revert.composer.made()
+        );
         Some(Reverted {
             client,
             ranges: revert.composer.deleted.runs(),
@@ -79,7 +81,7 @@ impl Revert<'_> {
         let mut doomed = IdRuns::default();
         for (id, len) in self.step.made.iter() {
             for (_, id, len) in self.doc.redone.pieces(id, len) {
-                for (id, len) in alive_pieces(&self.state, id, len) {
+                for (id, len) in self.state.deleted.gaps(id, len) {
                     doomed.insert(id, len);
                 }
             }
@@ -111,15 +113,18 @@ impl Revert<'_> {
         doomed: &IdRuns,
         held: &BTreeMap<Parent, Vec<&Stored>>,
     ) -> bool {
-        held.get(&Some(container)).into_iter().flatten().any(|block| {
-            let lives = (0..block.len).any(|by| {
-                let id = block.id.plus(by);
-                !self.state.deleted.contains(id) && !doomed.contains(id)
-            });
-            // A border of a format alone is nothing to keep a block for.
-            (lives && block.counts())
-                || (block.is_container() && self.holds_others_work(block.id, doomed, held))
-        })
+        held.get(&Some(container))
+            .into_iter()
+            .flatten()
+            .any(|block| {
+                let alive = self.state.deleted.gaps(block.id, block.len);
+                let lives = alive
+                    .into_iter()
+                    .any(|(id, len)| !doomed.gaps(id, len).is_empty());
+                // A border of a format alone is nothing to keep a block for.
+                (lives && block.counts())
+                    || (block.is_container() && self.holds_others_work(block.id, doomed, held))
+            })
     }
 
     /// The units that the step deleted and that nobody brought back. What the step itself had made
@@ -134,7 +139,10 @@ impl Revert<'_> {
                     let Some(block) = self.state.block(at) else {
                         break;
                     };
-                    let within = block.end().saturating_sub(at.clock).min(len.saturating_sub(by));
+                    let within = block
+                        .end()
+                        .saturating_sub(at.clock)
+                        .min(len.saturating_sub(by));
                     self.want(block, old.plus(by), at, within, &mut wanted);
                     by = by.saturating_add(within);
                 }
@@ -150,18 +158,18 @@ impl Revert<'_> {
         let Some(seat) = self.state.seat(block) else {
             return;
         };
-        for by in 0..len {
-            let id = at.plus(by);
-            if self.step.made.contains(old.plus(by)) || !self.state.deleted.contains(id) {
-                continue;
-            }
-            if seat.key.is_some() {
-                wanted.attributes.entry(seat.clone()).or_default().push(id);
-            } else {
-                wanted.units.insert(id, 1);
-            }
-            if block.is_container() {
-                wanted.containers.insert(id, 1);
+        for (kept, len) in self.step.made.gaps(old, len) {
+            let at = at.plus(kept.clock.saturating_sub(old.clock));
+            for (id, len) in self.state.deleted.parts(at, len) {
+                if seat.key.is_some() {
+                    let values = wanted.attributes.entry(seat.clone()).or_default();
+                    values.extend((0..len).map(|by| id.plus(by)));
+                } else {
+                    wanted.units.insert(id, len);
+                }
+                if block.is_container() {
+                    wanted.containers.insert(id, len);
+                }
             }
         }
         if seat.key.is_none() {
@@ -248,29 +256,21 @@ impl Revert<'_> {
         let mut left: Option<ItemId> = None;
         let mut right = there.first().map(first_of);
         for run in runs {
-            for by in 0..run.len {
-                let id = first_of(run).plus(by);
-                if wanted.units.contains(id) {
-                    // Whole pieces at once: the piece that begins here.
-                    if by > 0 && wanted.units.contains(first_of(run).plus(by.saturating_sub(1))) {
-                        let block = self.state.block(id).map(|block| block.id);
-                        if block != Some(id) {
-                            continue;
-                        }
-                    }
-                    let Some(len) = self.piece_from(run, by, wanted) else {
-                        continue;
-                    };
+            let pieces: BTreeMap<ItemId, u32> =
+                self.wanted_pieces(run, wanted).into_iter().collect();
+            for id in (0..run.len).map(|by| first_of(run).plus(by)) {
+                if let Some(len) = pieces.get(&id) {
                     let spot = Spot {
                         parent: Some(image),
                         left,
                         right,
                         key: None,
                     };
-                    if let Some(new) = self.put(&spot, id, len) {
+                    if let Some(new) = self.put(&spot, id, *len) {
                         left = Some(new.plus(len.saturating_sub(1)));
                     }
-                } else if let Some(now) = self.image(id)
+                } else if !wanted.units.contains(id)
+                    && let Some(now) = self.image(id)
                     && let Some(next) = successor(&there, now)
                 {
                     left = Some(now);
@@ -283,31 +283,22 @@ impl Revert<'_> {
     /// The pieces of a run that are wanted, each within one block.
     fn wanted_pieces(&self, run: &UnitRun, wanted: &Wanted) -> Vec<(ItemId, u32)> {
         let mut pieces = Vec::new();
-        let mut by = 0_u32;
-        while by < run.len {
-            match self.piece_from(run, by, wanted) {
-                Some(len) => {
-                    pieces.push((first_of(run).plus(by), len));
-                    by = by.saturating_add(len);
-                }
-                None => by = by.saturating_add(1),
+        for (id, len) in wanted.units.parts(first_of(run), run.len) {
+            let mut by = 0_u32;
+            while by < len {
+                let at = id.plus(by);
+                let Some(block) = self.state.block(at) else {
+                    break;
+                };
+                let within = block
+                    .end()
+                    .saturating_sub(at.clock)
+                    .min(len.saturating_sub(by));
+                pieces.push((at, within));
+                by = by.saturating_add(within);
             }
         }
         pieces
-    }
-
-    /// How many units from `by` on are wanted and stand in one block.
-    fn piece_from(&self, run: &UnitRun, by: u32, wanted: &Wanted) -> Option<u32> {
-        let from = first_of(run).plus(by);
-        let block = self.state.block(from)?;
-        let most = block
-            .end()
-            .saturating_sub(from.clock)
-            .min(run.len.saturating_sub(by));
-        let len = (0..most)
-            .take_while(|by| wanted.units.contains(from.plus(*by)))
-            .count();
-        u32::try_from(len).ok().filter(|len| *len > 0)
     }
 
     /// Makes units of one block again.
@@ -321,9 +312,20 @@ impl Revert<'_> {
 
     /// Gives attributes their values back where nobody has set them since.
     fn restore_attributes(&mut self, wanted: &Wanted, doomed: &IdRuns) {
+        let mut made = IdRuns::default();
+        for (id, len) in self.step.made.iter() {
+            for (_, id, len) in self.doc.redone.pieces(id, len) {
+                made.insert(id, len);
+            }
+        }
         for (seat, candidates) in &wanted.attributes {
-            let order = self.attribute_order(seat);
-            let Some(value) = order.iter().rev().find(|id| candidates.contains(id)).copied() else {
+            let order = self.state.attribute_order(seat);
+            let Some(value) = order
+                .iter()
+                .rev()
+                .find(|id| candidates.contains(id))
+                .copied()
+            else {
                 continue;
             };
             let parent = match seat.parent {
@@ -341,11 +343,14 @@ impl Revert<'_> {
             let last = if now == *seat {
                 order.last().copied()
             } else {
-                self.attribute_order(&now).last().copied()
+                self.state.attribute_order(&now).last().copied()
             };
-            let set_by_others =
-                last.is_some_and(|last| !doomed.contains(last) && !candidates.contains(&last));
-            if set_by_others {
+            // Others set it since, or removed what the step had set.
+            let by_others = last.is_some_and(|last| match self.state.lives(last) {
+                true => !doomed.contains(last),
+                false => made.contains(last),
+            });
+            if by_others {
                 continue;
             }
             let spot = Spot {
@@ -358,40 +363,6 @@ impl Revert<'_> {
         }
     }
 
-    /// The values one attribute ever had, in the engine's order; the last is the one that counts.
-    /// The gate keeps the order of sequences only. As `Item::integrate` of yrs does it: YATA, with
-    /// no right origins.
-    fn attribute_order(&self, seat: &Seat) -> Vec<ItemId> {
-        let mut waiting: Vec<(ItemId, Option<ItemId>)> = Vec::new();
-        for block in self.state.blocks() {
-            if self.state.seat(block).as_ref() == Some(seat) {
-                for by in 0..block.len {
-                    let left = match by.checked_sub(1) {
-                        Some(before) => Some(block.id.plus(before)),
-                        None => block.left,
-                    };
-                    waiting.push((block.id.plus(by), left));
-                }
-            }
-        }
-        let mut order: Vec<(ItemId, Option<ItemId>)> = Vec::new();
-        while !waiting.is_empty() {
-            let before = waiting.len();
-            waiting.retain(|(id, left)| {
-                let ready = left.is_none_or(|left| order.iter().any(|(id, _)| *id == left));
-                if ready {
-                    let at = attribute_place(&order, *id, *left);
-                    order.insert(at, (*id, *left));
-                }
-                !ready
-            });
-            if waiting.len() == before {
-                break;
-            }
-        }
-        order.into_iter().map(|(id, _)| id).collect()
-    }
-
     fn runs(&self, parent: Parent) -> Vec<UnitRun> {
         let gate = &self.doc.gate;
         let container = match parent {
@@ -400,38 +371,6 @@ impl Revert<'_> {
         };
         container.map_or_else(Vec::new, |container| gate.runs(container).collect())
     }
-}
-
-/// Where a value goes among those that are there.
-fn attribute_place(
-    order: &[(ItemId, Option<ItemId>)],
-    id: ItemId,
-    left: Option<ItemId>,
-) -> usize {
-    let place = |of: ItemId| order.iter().position(|(id, _)| *id == of);
-    let mut at = left.and_then(place).map_or(0, |at| at.saturating_add(1));
-    let first = at;
-    let mut group_from = first;
-    for (other_at, (other, origin)) in order.iter().enumerate().skip(first) {
-        if *origin == left {
-            if other.client < id.client {
-                at = other_at.saturating_add(1);
-                group_from = at;
-            } else {
-                break;
-            }
-        } else if let Some(origin_at) = origin.and_then(place)
-            && origin_at >= first
-        {
-            if origin_at < group_from {
-                at = other_at.saturating_add(1);
-                group_from = at;
-            }
-        } else {
-            break;
-        }
-    }
-    at
 }
 
 fn first_of(run: &UnitRun) -> ItemId {
@@ -458,20 +397,4 @@ fn successor(runs: &[UnitRun], id: ItemId) -> Option<Option<ItemId>> {
     } else {
         runs.get(at.saturating_add(1)).map(first_of)
     })
-}
-
-/// The parts of a run that live.
-fn alive_pieces(state: &State, id: ItemId, len: u32) -> Vec<(ItemId, u32)> {
-    let mut pieces: Vec<(ItemId, u32)> = Vec::new();
-    for by in 0..len {
-        let at = id.plus(by);
-        if !state.lives(at) {
-            continue;
-        }
-        match pieces.last_mut() {
-            Some((first, len)) if first.plus(*len) == at => *len = len.saturating_add(1),
-            _ => pieces.push((at, 1)),
-        }
-    }
-    pieces
 }

@@ -4,8 +4,8 @@
 
 use super::{
     Marks,
-    marks::{Stands, to_any},
     body_view::{Inline, Run, read_text, units},
+    marks::{Stands, to_any},
 };
 use crate::value::Value;
 use std::{collections::BTreeSet, sync::Arc};

@@ -70,9 +70,9 @@ impl Histories {
     pub(super) fn note(&mut self, view: ViewId, at: Hlc, written: &Written) {
         let history = self.views.entry(view).or_default();
         history.undone.clear();
-        let joins = history.open.is_some_and(|last| {
-            at.millis().saturating_sub(last.millis()) < STEP_MS_MAX
-        });
+        let joins = history
+            .open
+            .is_some_and(|last| at.millis().saturating_sub(last.millis()) < STEP_MS_MAX);
         history.open = Some(at);
         let selection = history.selection.take();
         if !joins || history.done.is_empty() {

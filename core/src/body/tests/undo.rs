@@ -11,7 +11,12 @@ fn typing_deleting_and_formatting_are_taken_back_and_done_again() {
         splice(&[], 0, 0, "hello world"),
         format(&[], 6, 5, bold()),
         splice(&[], 2, 6, "😀"),
-        format(&[], 0, 4, marks([("bold", Value::from("x")), ("i", Value::Bool(true))])),
+        format(
+            &[],
+            0,
+            4,
+            marks([("bold", Value::from("x")), ("i", Value::Bool(true))]),
+        ),
         splice(&[], 0, 4, ""),
     ] {
         there.receive(&here.edit(&[op]));
@@ -49,9 +54,15 @@ fn block_operations_are_taken_back_and_done_again() {
         attribute(Value::Int(1)),
         format(&[0], 1, 2, bold()),
         attribute(Value::Int(2)),
-        BodyOp::SplitBlock { block: vec![0], at: 2 },
+        BodyOp::SplitBlock {
+            block: vec![0],
+            at: 2,
+        },
         block(&[2, 0], "li", "in"),
-        BodyOp::MoveBlock { from: vec![0], to: vec![3] },
+        BodyOp::MoveBlock {
+            from: vec![0],
+            to: vec![3],
+        },
         attribute(Value::Null),
         BodyOp::JoinBlock { block: vec![1] },
         BodyOp::DeleteBlock { block: vec![0] },
@@ -162,6 +173,68 @@ fn an_attribute_that_others_set_since_stays() {
     assert_eq!(here.tree(), r#"<p align="theirs"></p>"#);
 }
 
+#[test]
+fn an_attribute_goes_back_through_all_its_values() {
+    let mut here = Replica::new(BodyLayout::ProseMirror, 0);
+    let mut there = Replica::new(BodyLayout::ProseMirror, 1);
+    let mut states = vec![here.tree()];
+    there.receive(&here.edit(&[block(&[0], "p", "x")]));
+    for value in [
+        Value::Int(1),
+        Value::Int(2),
+        Value::Null,
+        Value::Int(3),
+        Value::Int(4),
+    ] {
+        states.push(here.tree());
+        let set = BodyOp::SetAttribute {
+            block: vec![0],
+            name: "level".into(),
+            value,
+        };
+        there.receive(&here.edit(&[set]));
+    }
+    for state in states.iter().rev() {
+        there.receive(&here.undo().unwrap());
+        assert_eq!(here.tree(), *state);
+        assert_eq!(there.tree(), *state);
+    }
+}
+
+#[test]
+fn an_attribute_that_others_removed_stays_removed() {
+    let set = |value| BodyOp::SetAttribute {
+        block: vec![0],
+        name: "level".into(),
+        value,
+    };
+    let mut here = Replica::new(BodyLayout::ProseMirror, 0);
+    let mut there = Replica::new(BodyLayout::ProseMirror, 1);
+    there.receive(&here.edit(&[block(&[0], "p", "x")]));
+    there.receive(&here.edit(&[set(Value::Int(1))]));
+    there.receive(&here.edit(&[set(Value::Int(2))]));
+    here.receive(&there.edit(&[set(Value::Null)]));
+    here.undo();
+    assert_eq!(here.tree(), "");
+    here.redo();
+    assert_eq!(here.tree(), "<p>x</p>");
+}
+
+#[test]
+fn what_is_missed_in_a_block_that_was_made_again_comes_back_there() {
+    let mut here = Replica::new(BodyLayout::ProseMirror, 0);
+    let mut there = Replica::new(BodyLayout::ProseMirror, 1);
+    there.receive(&here.edit(&[block(&[0], "p", "one two three")]));
+    there.receive(&here.edit(&[splice(&[0], 4, 4, "")]));
+    there.receive(&here.edit(&[BodyOp::DeleteBlock { block: vec![0] }]));
+    there.receive(&here.undo().unwrap());
+    assert_eq!(here.tree(), "<p>one three</p>");
+    here.receive(&there.edit(&[splice(&[0], 0, 0, "zero ")]));
+    there.receive(&here.undo().unwrap());
+    assert_eq!(here.tree(), "<p>zero one two three</p>");
+    assert_eq!(there.tree(), here.tree());
+}
+
 /// Undoing all of one writer's steps leaves exactly what the others wrote.
 #[test]
 fn undo_of_ones_own_keeps_all_that_others_wrote() {
@@ -188,9 +261,13 @@ fn undo_of_ones_own_keeps_all_that_others_wrote() {
                     let word = String::from(letters[at]).repeat(1 + random.below(3) as usize);
                     log.push(replica.edit(&[splice(&[], random.below(len + 1), 0, &word)]));
                 }
-                2 if !own.is_empty() => log.push(replica.edit(&[splice(&[], random.pick(&own), 1, "")])),
+                2 if !own.is_empty() => {
+                    log.push(replica.edit(&[splice(&[], random.pick(&own), 1, "")]))
+                }
                 3 if len > 0 => log.extend(
-                    replica.try_edit(&[format(&[], random.below(len), 1, bold())]).ok(),
+                    replica
+                        .try_edit(&[format(&[], random.below(len), 1, bold())])
+                        .ok(),
                 ),
                 4 if at == 0 && random.below(3) == 0 => log.extend(replica.undo()),
                 _ => {
@@ -228,6 +305,10 @@ fn undo_of_ones_own_keeps_all_that_others_wrote() {
         }
         assert_eq!(replicas[0].text(), with_all, "seed {seed}");
         settle(&mut replicas, &log);
-        assert!(replicas.iter().all(|replica| replica.tree() == replicas[0].tree()));
+        assert!(
+            replicas
+                .iter()
+                .all(|replica| replica.tree() == replicas[0].tree())
+        );
     }
 }

@@ -446,7 +446,7 @@ impl Record {
             Field::Status => {
                 // The engine makes no change of a value put again.
                 let now = txn.get(ROOT, "status").unwrap();
-                let now = now.and_then(|(value, _)| value.to_str().map(str::to_owned));
+                let now = now.and_then(|(value, _)| value.as_str().map(str::to_owned));
                 let at = STATUSES.iter().position(|s| Some(*s) == now.as_deref());
                 let status = STATUSES[(at.unwrap_or(0) + 1 + rng.below(4)) % 5];
                 txn.put(ROOT, "status", status).unwrap();
@@ -464,7 +464,7 @@ impl Record {
                 let now = txn
                     .get(ROOT, name)
                     .unwrap()
-                    .and_then(|(value, _)| value.to_i64());
+                    .and_then(|(value, _)| value.as_i64());
                 let number = rng.below(1_000) as i64;
                 txn.put(ROOT, name, number + i64::from(Some(number) == now))
                     .unwrap();

@@ -335,6 +335,14 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn change(&mut self, mut record: Record<'_>) -> Result<ChangeSet, Cause> {
+        if !self.context.has_room() {
+            return Err(FormError::TooMany {
+                what: "entries of the context",
+                count: self.context.writers.len() as u64,
+                max: limits::STREAM_WRITERS_MAX as u64,
+            }
+            .into());
+        }
         let place = self.writer(&mut record)?;
         let lost = FormError::Context { what: "a writer" };
         let same = record.writer.is_none();
@@ -401,13 +409,6 @@ impl Builder<'_> {
         let Some(definition) = record.definition.take() else {
             return record.writer.or(self.context.last).ok_or(lost);
         };
-        if !self.context.has_room() {
-            return Err(FormError::TooMany {
-                what: "writers",
-                count: self.context.writers.len() as u64,
-                max: limits::STREAM_WRITERS_MAX as u64,
-            });
-        }
         let document = match definition.document {
             Ok(place) => place,
             Err(key) => self.context.add_document(key),
@@ -477,26 +478,22 @@ impl Builder<'_> {
         let mut compact = Vec::with_capacity(rest.len().saturating_add(1));
         compact.extend(first);
         compact.extend_from_slice(rest);
-        let Context {
-            writers,
-            documents,
-            geneses,
-            ..
-        } = &mut *self.context;
-        let parts = writers.get_mut(place).and_then(|writer| {
-            let document = documents.get_mut(writer.document)?;
-            Some((&mut writer.pen, document))
+        let ops_left = &mut self.ops_left;
+        let unpacked = self.context.engine(place, |parts| match parts.pen {
+            Pen::Yrs(pen) if header.key_epoch.is_none() => {
+                let update = yrs::unpack(&compact, pen, &mut parts.document.crowd);
+                Some(update.map(|update| (update, None)))
+            }
+            Pen::Automerge(pen) if header.key_epoch.is_none() => {
+                let (given, tables) = (given(header, marks), &mut parts.document.tables);
+                let geneses = parts.geneses;
+                Some(automerge::unpack(
+                    &compact, given, pen, tables, geneses, ops_left,
+                ))
+            }
+            Pen::Yrs(_) | Pen::Automerge(_) | Pen::Log => None,
         });
-        let (payload, mark) = match parts {
-            Some((Pen::Yrs(pen), document)) if header.key_epoch.is_none() => {
-                (yrs::unpack(&compact, pen, &mut document.crowd)?, None)
-            }
-            Some((Pen::Automerge(pen), document)) if header.key_epoch.is_none() => {
-                let (given, ops) = (given(header, marks), &mut self.ops_left);
-                automerge::unpack(&compact, given, pen, &mut document.tables, geneses, ops)?
-            }
-            Some((Pen::Yrs(_) | Pen::Automerge(_) | Pen::Log, _)) | None => (compact, None),
-        };
+        let (payload, mark) = unpacked.flatten().unwrap_or(Ok((compact, None)))?;
         self.rebuilt_left =
             self.rebuilt_left
                 .checked_sub(payload.len())
@@ -505,7 +502,8 @@ impl Builder<'_> {
                     count: payload.len() as u64,
                     max: limits::FRAME_REBUILT_BYTES_MAX as u64,
                 })?;
-        *header = header.clone().describe(&payload);
+        header.payload_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        header.payload_hash = *blake3::hash(&payload).as_bytes();
         Ok((Payload::Present(payload), mark))
     }
 }

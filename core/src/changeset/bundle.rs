@@ -13,9 +13,7 @@
 
 use crate::{
     changeset::{
-        EnvelopeRule, SIGNED_BYTES_MAX, Signed, codec,
-        codec::{Form, Malformed, Reader},
-        tags,
+        EnvelopeRule, Form, Malformed, SIGNED_BYTES_MAX, Signed, codec, codec::Reader, tags,
     },
     limits,
 };
@@ -175,7 +173,7 @@ pub enum BundleItem<'a> {
     /// A control record's bytes, not judged.
     Control(&'a [u8]),
     /// A change set, decoded and not verified.
-    ChangeSet(Signed),
+    ChangeSet(Box<Signed>),
 }
 
 /// A bundle whose framing and trailer hold. It borrows the file's bytes: reading it takes the
@@ -238,7 +236,7 @@ impl<'a> Frame<'a> {
             Kind::Schema => Ok(BundleItem::Schema(self.bytes)),
             Kind::Control => Ok(BundleItem::Control(self.bytes)),
             Kind::ChangeSet => Signed::decode(self.bytes)
-                .map(BundleItem::ChangeSet)
+                .map(|signed| BundleItem::ChangeSet(Box::new(signed)))
                 .map_err(|rule| BundleError::ChangeSet {
                     number: self.number,
                     at: self.at,

@@ -14,16 +14,18 @@
 //! | `pack`, `crypt` | size-capped zstd; payloads sealed under a workspace key |
 //! | `tip` | the end of a chain, what may follow it, and how an epoch begins |
 //! | `bundle` | a file of change sets, control records and schemas |
-//! | `codec` | postcard, bounded and canonical |
-//! | `rule` | why an envelope is refused |
+//! | `codec`, `canonical` | postcard, bounded and canonical; the header's bytes by hand |
+//! | `rule`, `malformed` | why an envelope is refused |
 
 pub mod bundle;
+mod canonical;
 mod change_set;
 mod check;
-mod codec;
+pub(crate) mod codec;
 pub mod crypt;
 mod flush;
 mod header;
+mod malformed;
 mod merkle;
 pub mod pack;
 mod payload;
@@ -36,10 +38,10 @@ mod tip;
 pub use bundle::{Bundle, BundleError, BundleItem, BundleWriter};
 pub use change_set::ChangeSet;
 pub use check::is_part_name;
-pub use codec::{Form, Malformed};
 pub use crypt::{OpenError, SealedFault, WorkspaceKey, decrypt, encrypt};
 pub use flush::{FlushProof, SealError, seal, seal_verified};
 pub use header::{ControlPosition, Dep, EngineKind, Header, RULES_VERSION};
+pub use malformed::{Form, Malformed};
 pub use pack::PackFault;
 pub use payload::Payload;
 pub use proof::{FlushCache, Proof, Signed, Verified};

@@ -8,7 +8,10 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::{
-    changeset::codec::{self, Form, Malformed, Reader},
+    changeset::{
+        Form, Malformed,
+        codec::{self, Reader},
+    },
     limits,
 };
 use serde::{Deserialize, Serialize};

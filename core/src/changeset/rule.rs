@@ -1,8 +1,6 @@
 //! Why an envelope is refused.
 
-use crate::changeset::{
-    codec::Malformed, crypt::SealedFault, pack::PackFault, tags::SignatureFault,
-};
+use crate::changeset::{Malformed, crypt::SealedFault, pack::PackFault, tags::SignatureFault};
 use serde::{Deserialize, Serialize};
 
 /// Refusals by the envelope: bytes, header, payload hash, flush signature.

@@ -1,5 +1,11 @@
 //! Writes the samples from which `core/src/wire/dictionary.bin` is trained: bodies of frames, before
 //! packing, of made-up typing and record filling. `core/docs/wire.md` gives the commands.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a measurement that cannot go on has failed"
+)]
 
 #[path = "../tests/wire/workload.rs"]
 mod workload;

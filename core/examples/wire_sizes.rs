@@ -2,6 +2,12 @@
 //! traces (`*.json.gz`: `{txns: [{time?, patches: [[position, deleted, "inserted"], …]}]}`,
 //! positions in characters); every transaction becomes one change set of a Yrs text. Everything is
 //! decoded again and compared. Signatures (64 bytes per flush) are counted apart.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a measurement that cannot go on has failed"
+)]
 
 #[path = "../tests/wire/workload.rs"]
 mod workload;

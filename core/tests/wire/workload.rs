@@ -532,3 +532,14 @@ pub fn flushes(key: &SigningKey, changes: Vec<ChangeSet>, size: usize) -> Vec<Ve
     }
     flushes
 }
+
+/// A new seed for each run, printed by whoever uses it; `ANABRANCH_SEED` runs one again.
+pub fn seed() -> u64 {
+    let given = std::env::var("ANABRANCH_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_nanos() as u64)
+    })
+}

@@ -16,7 +16,7 @@ use crate::{
     limits,
     wire::{
         automerge::{self, Given, Mark},
-        bytes::{put_bytes, put_number, put_signed, zigzag},
+        bytes::{put_bytes, put_number, put_signed, put_span, zigzag},
         yrs,
     },
 };
@@ -335,10 +335,11 @@ fn put_stamp(out: &mut Vec<u8>, hlc: Hlc, last: Hlc, same: bool) -> bool {
     let millis = hlc.millis().wrapping_sub(last.millis()) as i64;
     if hlc.counter() == 0 && (!same || millis >= 0) {
         // A chain's stamps rise: those of one writer need no sign.
-        put_number(out, if same { millis as u64 } else { zigzag(millis) });
+        put_span(out, if same { millis as u64 } else { zigzag(millis) });
         return true;
     }
-    put_signed(out, hlc.0.wrapping_sub(last.0).wrapping_sub(1) as i64);
+    let step = hlc.0.wrapping_sub(last.0).wrapping_sub(1) as i64;
+    put_span(out, zigzag(step));
     false
 }
 

@@ -108,5 +108,8 @@ pub const STREAM_DOCUMENTS_MAX: usize = 2_048;
 pub const STREAM_WRITERS_MAX: usize = 4_096;
 /// Most change sets whose ids the context of one stream's direction remembers, newest kept.
 pub const STREAM_KNOWN_MAX: usize = 4_096;
+/// Most clients, actors, objects, keys and registers that the context of one stream's direction
+/// holds for all its documents together: about 3 MiB.
+pub const STREAM_ENTRIES_MAX: usize = 32 << 10;
 /// Most entries of each interning table of a stream.
 pub const STREAM_POOL_MAX: usize = 2_048;

@@ -1,5 +1,11 @@
 //! What the wire form costs, on made-up editing: bytes per change set alone (in a flush of its own)
 //! and in batches of 100, the flush's signature of 64 bytes apart.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a measurement that cannot go on has failed"
+)]
 
 #[path = "wire/workload.rs"]
 mod workload;

@@ -446,7 +446,7 @@ impl Record {
             Field::Status => {
                 // The engine makes no change of a value put again.
                 let now = txn.get(ROOT, "status").unwrap();
-                let now = now.and_then(|(value, _)| value.to_str().map(str::to_owned));
+                let now = now.and_then(|(value, _)| value.as_str().map(str::to_owned));
                 let at = STATUSES.iter().position(|s| Some(*s) == now.as_deref());
                 let status = STATUSES[(at.unwrap_or(0) + 1 + rng.below(4)) % 5];
                 txn.put(ROOT, "status", status).unwrap();
@@ -464,7 +464,7 @@ impl Record {
                 let now = txn
                     .get(ROOT, name)
                     .unwrap()
-                    .and_then(|(value, _)| value.to_i64());
+                    .and_then(|(value, _)| value.as_i64());
                 let number = rng.below(1_000) as i64;
                 txn.put(ROOT, name, number + i64::from(Some(number) == now))
                     .unwrap();
@@ -531,4 +531,15 @@ pub fn flushes(key: &SigningKey, changes: Vec<ChangeSet>, size: usize) -> Vec<Ve
         flushes.push(seal_verified(key, flush).unwrap());
     }
     flushes
+}
+
+/// A new seed for each run, printed by whoever uses it; `ANABRANCH_SEED` runs one again.
+pub fn seed() -> u64 {
+    let given = std::env::var("ANABRANCH_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok());
+    given.unwrap_or_else(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| since.as_nanos() as u64)
+    })
 }

@@ -28,7 +28,9 @@ pub(super) struct Context {
     known: BTreeMap<(usize, u64), Known>,
     /// Keys of `known`, oldest first.
     age: VecDeque<(usize, u64)>,
-    pub(super) geneses: automerge::Geneses,
+    geneses: automerge::Geneses,
+    /// How much the engines' tables and the extensions of all documents hold.
+    entries: usize,
     /// The writer of the last change set.
     pub(super) last: Option<usize>,
     /// The stamp of the last change set.
@@ -91,15 +93,31 @@ impl Writer {
     }
 }
 
+/// The parts of a context that an engine's codec works with.
+pub(super) struct EngineParts<'a> {
+    pub(super) pen: &'a mut Pen,
+    pub(super) document: &'a mut Document,
+    pub(super) geneses: &'a mut automerge::Geneses,
+}
+
+impl Document {
+    fn entries(&self) -> usize {
+        self.crowd.entries().saturating_add(self.tables.entries())
+    }
+}
+
+/// Bytes of an extension that count as one entry.
+const ENTRY_BYTES: usize = 64;
 /// Most entries of a document's frontier; with more concurrent writers the oldest are named.
 const FRONTIER_MAX: usize = 64;
 
 impl Context {
-    /// Whether another document and another writer fit the tables. The sender begins anew before
-    /// they do not.
+    /// Whether another change set may be carried, of a new writer and document perhaps. The sender
+    /// begins anew where not.
     pub(super) fn has_room(&self) -> bool {
         self.documents.len() < limits::STREAM_DOCUMENTS_MAX
             && self.writers.len() < limits::STREAM_WRITERS_MAX
+            && self.entries < limits::STREAM_ENTRIES_MAX
     }
 
     pub(super) fn document(&self, key: &DocumentKey) -> Option<usize> {
@@ -154,7 +172,27 @@ impl Context {
             .unwrap_or_default()
     }
 
-    pub(super) fn known(&self, writer: usize, seq: u64) -> Option<&Known> {
+    /// Lets an engine's codec work with what is known of a writer and its document; none where
+    /// there is no such writer.
+    pub(super) fn engine<T>(
+        &mut self,
+        writer: usize,
+        work: impl FnOnce(EngineParts<'_>) -> T,
+    ) -> Option<T> {
+        let writer = self.writers.get_mut(writer)?;
+        let document = self.documents.get_mut(writer.document)?;
+        let before = document.entries();
+        let result = work(EngineParts {
+            pen: &mut writer.pen,
+            document,
+            geneses: &mut self.geneses,
+        });
+        let added = document.entries().saturating_sub(before);
+        self.entries = self.entries.saturating_add(added);
+        Some(result)
+    }
+
+    fn known(&self, writer: usize, seq: u64) -> Option<&Known> {
         self.known.get(&(writer, seq))
     }
 
@@ -204,6 +242,10 @@ impl Context {
         let document = writer.document;
         writer.seq = header.seq;
         writer.id = Some(id);
+        if writer.standing.extension != header.extension {
+            let added = header.extension.len() / ENTRY_BYTES;
+            self.entries = self.entries.saturating_add(added);
+        }
         writer.standing.take(header);
         self.last = Some(place);
         self.hlc = header.hlc;

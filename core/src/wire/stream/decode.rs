@@ -139,14 +139,20 @@ struct Record<'a> {
     /// None: the writer of the record before.
     writer: Option<usize>,
     stamp: u64,
+    /// First byte and the others.
+    payload: Option<(Option<u8>, &'a [u8])>,
+    /// What few records have.
+    rare: Option<Box<Rare>>,
+}
+
+#[derive(Default)]
+struct Rare {
     definition: Option<Definition>,
     jump: Option<(u64, Option<ChangeSetId>)>,
     deps: Vec<DepRef>,
     fields: Changes,
     routes: Vec<Route>,
     husk: Option<(Payload, u32, [u8; 32])>,
-    /// First byte and the others.
-    payload: Option<(Option<u8>, &'a [u8])>,
 }
 
 /// A new writer: its document, by place or itself, and its chain.
@@ -189,10 +195,13 @@ impl<'a> Columns<'a> {
             }
         }
         for record in &mut records {
-            record.stamp = r.number("stamp")?;
+            record.stamp = r.span("stamp")?;
         }
         for (record, new) in records.iter_mut().zip(new) {
-            record.read_rare(&mut r, &mut context.pools, new)?;
+            if new || record.flags & RARE != 0 {
+                let rare = Rare::read(&mut r, &mut context.pools, record.flags, new)?;
+                record.rare = Some(Box::new(rare));
+            }
         }
         let groups = flush::read(&mut r, count, body.single)?;
         read_payloads(&mut r, &mut records)?;
@@ -204,7 +213,7 @@ impl<'a> Columns<'a> {
 fn read_payloads<'a>(r: &mut Reader<'a>, records: &mut [Record<'a>]) -> Result<(), FormError> {
     let mut present: Vec<&mut Record<'a>> = records
         .iter_mut()
-        .filter(|record| record.husk.is_none())
+        .filter(|record| record.flags & HUSK == 0)
         .collect();
     let mut lens = Vec::new();
     for _ in 1..present.len() {
@@ -228,41 +237,45 @@ fn read_payloads<'a>(r: &mut Reader<'a>, records: &mut [Record<'a>]) -> Result<(
     Ok(())
 }
 
-impl Record<'_> {
-    fn read_rare(
-        &mut self,
+/// The flags that have something in the rare column.
+const RARE: u8 = JUMP | DEPS_CODED | FIELDS | ROUTE | HUSK;
+
+impl Rare {
+    fn read(
         r: &mut Reader<'_>,
         pools: &mut Pools,
+        flags: u8,
         new: bool,
-    ) -> Result<(), FormError> {
+    ) -> Result<Self, FormError> {
+        let mut rare = Rare::default();
         if new {
-            self.definition = Some(read_definition(r, pools)?);
+            rare.definition = Some(read_definition(r, pools)?);
         }
-        if self.flags & JUMP != 0 {
+        if flags & JUMP != 0 {
             let seq = r.number("seq")?;
             let prev = flag(r, "prev")?.then(|| r.array("prev")).transpose()?;
-            self.jump = Some((seq, prev.map(ChangeSetId)));
+            rare.jump = Some((seq, prev.map(ChangeSetId)));
         }
-        if self.flags & DEPS_CODED != 0 {
+        if flags & DEPS_CODED != 0 {
             for _ in 0..r.count(limits::DEPS_MAX, "dependencies")? {
-                self.deps.push(read_dep(r, pools)?);
+                rare.deps.push(read_dep(r, pools)?);
             }
         }
-        if self.flags & FIELDS != 0 {
-            self.fields = Changes::read(r, pools)?;
+        if flags & FIELDS != 0 {
+            rare.fields = Changes::read(r, pools)?;
         }
-        if self.flags & ROUTE != 0 {
-            self.routes = routes::read(r, pools)?;
+        if flags & ROUTE != 0 {
+            rare.routes = routes::read(r, pools)?;
         }
-        if self.flags & HUSK != 0 {
+        if flags & HUSK != 0 {
             let state = match flag(r, "payload state")? {
                 false => Payload::Erased,
                 true => Payload::Absent,
             };
             let len = narrow(r, "payload length")?;
-            self.husk = Some((state, len, r.array("payload hash")?));
+            rare.husk = Some((state, len, r.array("payload hash")?));
         }
-        Ok(())
+        Ok(rare)
     }
 }
 
@@ -335,14 +348,23 @@ struct Builder<'a> {
 
 impl Builder<'_> {
     fn change(&mut self, mut record: Record<'_>) -> Result<ChangeSet, Cause> {
-        let place = self.writer(&mut record)?;
+        let mut rare = record.rare.take().map(|rare| *rare).unwrap_or_default();
+        if !self.context.has_room() {
+            return Err(FormError::TooMany {
+                what: "entries of the context",
+                count: self.context.writers.len() as u64,
+                max: limits::STREAM_WRITERS_MAX as u64,
+            }
+            .into());
+        }
+        let place = self.writer(&record, &mut rare)?;
         let lost = FormError::Context { what: "a writer" };
         let same = record.writer.is_none();
         let hlc = stamp(&record, self.context.hlc, same)?;
-        let replaces = record.fields.replaces;
+        let replaces = rare.fields.replaces;
         let writer = self.context.writers.get_mut(place).ok_or(lost.clone())?;
-        writer.standing.apply(std::mem::take(&mut record.fields));
-        let (seq, prev) = match record.jump {
+        writer.standing.apply(std::mem::take(&mut rare.fields));
+        let (seq, prev) = match rare.jump {
             Some(jump) => jump,
             None => (
                 writer.next().ok_or(FormError::Range { what: "seq" })?,
@@ -361,7 +383,7 @@ impl Builder<'_> {
             prev: self.prev_mark(place, seq, prev),
             deps: Vec::new(),
         };
-        let deps = self.deps(place, &record, &mut marks.deps)?;
+        let deps = self.deps(place, record.flags, &rare.deps, &mut marks.deps)?;
         let mut header = Header {
             workspace,
             entity,
@@ -386,28 +408,22 @@ impl Builder<'_> {
             replaces,
             extension: standing.extension,
         };
-        let (payload, mark) = self.payload(place, &mut header, &mut record, &marks)?;
+        let (payload, mark) =
+            self.payload(place, &mut header, rare.husk, record.payload, &marks)?;
         let clear = engine == EngineKind::Automerge && header.key_epoch.is_none();
         let chunk = payload.bytes().filter(|_| clear);
-        header.route = routes::resolve(record.routes, chunk, &mut self.ops_left)?;
+        header.route = routes::resolve(rare.routes, chunk, &mut self.ops_left)?;
         let change = ChangeSet::new(header, payload).map_err(Cause::Rebuilt)?;
         self.context
             .carried(place, change.header(), change.id(), mark);
         Ok(change)
     }
 
-    fn writer(&mut self, record: &mut Record<'_>) -> Result<usize, FormError> {
+    fn writer(&mut self, record: &Record<'_>, rare: &mut Rare) -> Result<usize, FormError> {
         let lost = FormError::Context { what: "a writer" };
-        let Some(definition) = record.definition.take() else {
+        let Some(definition) = rare.definition.take() else {
             return record.writer.or(self.context.last).ok_or(lost);
         };
-        if !self.context.has_room() {
-            return Err(FormError::TooMany {
-                what: "writers",
-                count: self.context.writers.len() as u64,
-                max: limits::STREAM_WRITERS_MAX as u64,
-            });
-        }
         let document = match definition.document {
             Ok(place) => place,
             Err(key) => self.context.add_document(key),
@@ -425,15 +441,16 @@ impl Builder<'_> {
     fn deps(
         &mut self,
         writer: usize,
-        record: &Record<'_>,
+        flags: u8,
+        coded: &[DepRef],
         marks: &mut Vec<Mark>,
     ) -> Result<Vec<Dep>, FormError> {
         let lost = FormError::Context {
             what: "a dependency",
         };
-        let deps = if record.flags & DEPS_NONE != 0 {
+        let deps = if flags & DEPS_NONE != 0 {
             Vec::new()
-        } else if record.flags & DEPS_CODED == 0 {
+        } else if flags & DEPS_CODED == 0 {
             self.context.implied(writer).ok_or(lost)?
         } else {
             let resolve = |dep: &DepRef| match dep {
@@ -445,7 +462,7 @@ impl Builder<'_> {
                 }
                 DepRef::Back(writer, seq) => self.back?.dep(*writer, *seq),
             };
-            let deps: Option<Vec<_>> = record.deps.iter().map(resolve).collect();
+            let deps: Option<Vec<_>> = coded.iter().map(resolve).collect();
             deps.ok_or(lost)?
         };
         self.deps_left = self
@@ -465,38 +482,35 @@ impl Builder<'_> {
         &mut self,
         place: usize,
         header: &mut Header,
-        record: &mut Record<'_>,
+        husk: Option<(Payload, u32, [u8; 32])>,
+        compact: Option<(Option<u8>, &[u8])>,
         marks: &Marks,
     ) -> Result<(Payload, Option<Mark>), FormError> {
-        if let Some((state, len, hash)) = record.husk.take() {
+        if let Some((state, len, hash)) = husk {
             header.payload_len = len;
             header.payload_hash = hash;
             return Ok((state, None));
         }
-        let (first, rest) = record.payload.unwrap_or_default();
+        let (first, rest) = compact.unwrap_or_default();
         let mut compact = Vec::with_capacity(rest.len().saturating_add(1));
         compact.extend(first);
         compact.extend_from_slice(rest);
-        let Context {
-            writers,
-            documents,
-            geneses,
-            ..
-        } = &mut *self.context;
-        let parts = writers.get_mut(place).and_then(|writer| {
-            let document = documents.get_mut(writer.document)?;
-            Some((&mut writer.pen, document))
+        let ops_left = &mut self.ops_left;
+        let unpacked = self.context.engine(place, |parts| match parts.pen {
+            Pen::Yrs(pen) if header.key_epoch.is_none() => {
+                let update = yrs::unpack(&compact, pen, &mut parts.document.crowd);
+                Some(update.map(|update| (update, None)))
+            }
+            Pen::Automerge(pen) if header.key_epoch.is_none() => {
+                let (given, tables) = (given(header, marks), &mut parts.document.tables);
+                let geneses = parts.geneses;
+                Some(automerge::unpack(
+                    &compact, given, pen, tables, geneses, ops_left,
+                ))
+            }
+            Pen::Yrs(_) | Pen::Automerge(_) | Pen::Log => None,
         });
-        let (payload, mark) = match parts {
-            Some((Pen::Yrs(pen), document)) if header.key_epoch.is_none() => {
-                (yrs::unpack(&compact, pen, &mut document.crowd)?, None)
-            }
-            Some((Pen::Automerge(pen), document)) if header.key_epoch.is_none() => {
-                let (given, ops) = (given(header, marks), &mut self.ops_left);
-                automerge::unpack(&compact, given, pen, &mut document.tables, geneses, ops)?
-            }
-            Some((Pen::Yrs(_) | Pen::Automerge(_) | Pen::Log, _)) | None => (compact, None),
-        };
+        let (payload, mark) = unpacked.flatten().unwrap_or(Ok((compact, None)))?;
         self.rebuilt_left =
             self.rebuilt_left
                 .checked_sub(payload.len())
@@ -505,7 +519,8 @@ impl Builder<'_> {
                     count: payload.len() as u64,
                     max: limits::FRAME_REBUILT_BYTES_MAX as u64,
                 })?;
-        *header = header.clone().describe(&payload);
+        header.payload_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        header.payload_hash = *blake3::hash(&payload).as_bytes();
         Ok((Payload::Present(payload), mark))
     }
 }

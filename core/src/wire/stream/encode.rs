@@ -16,7 +16,7 @@ use crate::{
     limits,
     wire::{
         automerge::{self, Given, Mark},
-        bytes::{put_bytes, put_number, put_signed, zigzag},
+        bytes::{put_bytes, put_number, put_signed, put_span, zigzag},
         yrs,
     },
 };
@@ -132,8 +132,10 @@ impl Encoder {
             prev,
             deps: self.deps(writer, header, back, &mut flags, &mut rare),
         };
-        let standing = self.context.writers.get(writer).map(|w| w.standing.clone());
-        if standing.is_some_and(|standing| standing.put(header, &mut self.context.pools, &mut rare))
+        let Context { writers, pools, .. } = &mut self.context;
+        if writers
+            .get(writer)
+            .is_some_and(|writer| writer.standing.put(header, pools, &mut rare))
         {
             flags |= FIELDS;
         }
@@ -294,28 +296,20 @@ impl Encoder {
         marks: &Marks,
         ops_left: &mut usize,
     ) -> (Vec<u8>, Option<Mark>) {
-        let Context {
-            writers,
-            documents,
-            geneses,
-            ..
-        } = &mut self.context;
-        let parts = writers.get_mut(writer).and_then(|writer| {
-            let document = documents.get_mut(writer.document)?;
-            Some((&mut writer.pen, document))
+        let packed = self.context.engine(writer, |parts| match parts.pen {
+            Pen::Yrs(pen) if header.key_epoch.is_none() => {
+                Some((yrs::pack(payload, pen, &mut parts.document.crowd), None))
+            }
+            Pen::Automerge(pen) if header.key_epoch.is_none() => {
+                let (given, tables) = (given(header, marks), &mut parts.document.tables);
+                let geneses = parts.geneses;
+                Some(automerge::pack(
+                    payload, given, pen, tables, geneses, ops_left,
+                ))
+            }
+            Pen::Yrs(_) | Pen::Automerge(_) | Pen::Log => None,
         });
-        match parts {
-            Some((Pen::Yrs(pen), document)) if header.key_epoch.is_none() => {
-                (yrs::pack(payload, pen, &mut document.crowd), None)
-            }
-            Some((Pen::Automerge(pen), document)) if header.key_epoch.is_none() => {
-                let given = given(header, marks);
-                automerge::pack(payload, given, pen, &mut document.tables, geneses, ops_left)
-            }
-            Some((Pen::Yrs(_) | Pen::Automerge(_) | Pen::Log, _)) | None => {
-                (payload.to_vec(), None)
-            }
-        }
+        packed.flatten().unwrap_or_else(|| (payload.to_vec(), None))
     }
 }
 
@@ -341,10 +335,11 @@ fn put_stamp(out: &mut Vec<u8>, hlc: Hlc, last: Hlc, same: bool) -> bool {
     let millis = hlc.millis().wrapping_sub(last.millis()) as i64;
     if hlc.counter() == 0 && (!same || millis >= 0) {
         // A chain's stamps rise: those of one writer need no sign.
-        put_number(out, if same { millis as u64 } else { zigzag(millis) });
+        put_span(out, if same { millis as u64 } else { zigzag(millis) });
         return true;
     }
-    put_signed(out, hlc.0.wrapping_sub(last.0).wrapping_sub(1) as i64);
+    let step = hlc.0.wrapping_sub(last.0).wrapping_sub(1) as i64;
+    put_span(out, zigzag(step));
     false
 }
 

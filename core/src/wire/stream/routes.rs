@@ -41,10 +41,16 @@ pub(super) fn put(
     let names: Vec<&str> = routes.iter().map(|(name, _)| name.as_str()).collect();
     let written = chunk.map(|chunk| automerge::root_values(chunk, &names, budget));
     let written = written.unwrap_or_default();
-    put_number(out, routes.len() as u64);
+    let is_written = |at: usize, value| written.get(at).and_then(Option::as_ref) == Some(value);
+    let mut all = routes.iter().enumerate();
+    let all = all.all(|(at, (_, value))| is_written(at, value));
+    put_number(out, (routes.len() as u64).wrapping_shl(1) | u64::from(all));
     for (at, (name, value)) in routes.iter().enumerate() {
         pools.put_name(out, name);
-        if written.get(at).and_then(Option::as_ref) == Some(value) {
+        if all {
+            continue;
+        }
+        if is_written(at, value) {
             out.push(WRITTEN);
         } else {
             put_value(out, value);
@@ -83,10 +89,17 @@ fn put_value(out: &mut Vec<u8>, value: &Value) {
 
 /// Reads the route values of one change set.
 pub(super) fn read(r: &mut Reader<'_>, pools: &mut Pools) -> Result<Vec<Route>, FormError> {
-    let count = r.count(limits::ROUTES_MAX, "route values")?;
+    let head = r.count(
+        limits::ROUTES_MAX.saturating_mul(2).saturating_add(1),
+        "route values",
+    )?;
     let mut routes = Vec::new();
-    for _ in 0..count {
+    for _ in 0..head >> 1 {
         let name = pools.name(r, "route name")?;
+        if head & 1 == 1 {
+            routes.push(Route::Written(name));
+            continue;
+        }
         let max = limits::ROUTE_BYTES_MAX;
         routes.push(match r.byte("route value")? {
             WRITTEN => Route::Written(name),

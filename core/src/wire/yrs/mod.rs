@@ -79,6 +79,11 @@ impl Pen {
 }
 
 impl Crowd {
+    /// How many clients it holds.
+    pub fn entries(&self) -> usize {
+        self.clients.len()
+    }
+
     fn place(&self, client: u64) -> Option<usize> {
         self.places.get(&client).copied()
     }

@@ -92,3 +92,21 @@ pub const CHAINS_MAX: usize = 65_536;
 pub const UNDO_STEP_MS: u64 = 500;
 /// Steps that a view of a record can take back; the oldest are forgotten.
 pub const UNDO_STEPS_MAX: usize = 512;
+/// Most change sets in one frame of the wire form: a whole flush.
+pub const FRAME_CHANGE_SETS_MAX: usize = FLUSH_CHANGE_SETS_MAX;
+/// Most dependencies that the change sets of one frame may name together, implied ones counted.
+pub const FRAME_DEPS_MAX: usize = 16 << 10;
+/// Most engine operations that one frame may expand to: what a frame costs the reader is bounded.
+pub const FRAME_OPS_MAX: usize = 4 * CHANGE_OPS_MAX;
+/// Most payload bytes that one frame may be rebuilt to.
+pub const FRAME_REBUILT_BYTES_MAX: usize = 4 << 20;
+/// Most a packed frame may unpack to, beside [`FRAME_BYTES_MAX`]: this and 16 times its length.
+pub const FRAME_UNPACKED_FREE_BYTES: usize = 64 << 10;
+/// Most documents in the context of one stream's direction; past it the context begins anew.
+pub const STREAM_DOCUMENTS_MAX: usize = 2_048;
+/// Most writers (a chain in a document) in the context of one stream's direction.
+pub const STREAM_WRITERS_MAX: usize = 4_096;
+/// Most change sets whose ids the context of one stream's direction remembers, newest kept.
+pub const STREAM_KNOWN_MAX: usize = 4_096;
+/// Most entries of each interning table of a stream.
+pub const STREAM_POOL_MAX: usize = 2_048;

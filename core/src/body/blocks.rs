@@ -8,7 +8,7 @@
 use super::{
     marks::{Stands, to_any},
     text,
-    view::{Block, Node, Run, read_block, read_text},
+    body_view::{Block, Node, Run, read_block, read_text},
 };
 use crate::value::Value;
 use yrs::{

@@ -8,10 +8,10 @@
 
 use super::{
     BodyGate, JudgedUpdate,
-    ids::{IdMap, ItemId},
+    ids::{IdMap, IdRuns, ItemId},
     patch::Watch,
     undo::Histories,
-    view::{BodyView, read_children, read_text},
+    body_view::{BodyView, read_children, read_text},
 };
 use crate::{
     id::{Actor, ChainIdx},
@@ -225,7 +225,8 @@ impl BodyDoc {
         self.redone.follow(id)
     }
 
-    pub(super) fn apply_bytes(&mut self, payload: &[u8]) -> Result<(), Stuck> {
+    /// Applies bytes that were judged; answers what they deleted.
+    pub(super) fn apply_bytes(&mut self, payload: &[u8]) -> Result<IdRuns, Stuck> {
         let doing = "applying a Yrs update";
         if self.poisoned {
             return Err(Stuck { doing });
@@ -240,8 +241,9 @@ impl BodyDoc {
         let done = matches!(applied, Ok(true))
             && catch_unwind(AssertUnwindSafe(|| txn.commit())).is_ok();
         if done {
+            let deleted = IdRuns::from_yrs(txn.delete_set());
             drop(txn);
-            return Ok(());
+            return Ok(deleted);
         }
         // Dropping the transaction would commit it, over a store in an unknown state: it is left
         // behind with the document, whose lock it holds.

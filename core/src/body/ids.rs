@@ -69,6 +69,30 @@ impl IdRuns {
         runs.insert(start, end);
     }
 
+    /// Takes one unit out.
+    pub(crate) fn remove(&mut self, id: ItemId) {
+        let Some(runs) = self.clients.get_mut(&id.client) else {
+            return;
+        };
+        let Some((&start, &end)) = runs.range(..=id.clock).next_back() else {
+            return;
+        };
+        if id.clock >= end {
+            return;
+        }
+        runs.remove(&start);
+        if start < id.clock {
+            runs.insert(start, id.clock);
+        }
+        let after = id.clock.saturating_add(1);
+        if after < end {
+            runs.insert(after, end);
+        }
+        if runs.is_empty() {
+            self.clients.remove(&id.client);
+        }
+    }
+
     /// Whether a unit is in the set.
     pub fn contains(&self, id: ItemId) -> bool {
         self.clients
@@ -154,6 +178,47 @@ impl IdMap {
         (start.client == id.client && by < *len).then(|| image.plus(by))
     }
 
+    /// A run of units, cut into pieces that were replaced alike: each old unit, the one that now
+    /// stands for it ([`IdMap::follow`]), and how many.
+    pub(crate) fn pieces(&self, id: ItemId, len: u32) -> Vec<(ItemId, ItemId, u32)> {
+        let mut done = Vec::new();
+        let mut waiting = vec![(id, id, len)];
+        // As in `follow`, the bound only guards against a circle.
+        let mut turns = self.runs.len().saturating_mul(4).saturating_add(64);
+        while let Some((old, at, len)) = waiting.pop() {
+            turns = turns.saturating_sub(1);
+            let cut = self.same_fate(at, len);
+            if cut < len {
+                waiting.push((old.plus(cut), at.plus(cut), len.saturating_sub(cut)));
+            }
+            match self.image(at) {
+                Some(image) if turns > 0 => waiting.push((old, image, cut)),
+                Some(_) | None => done.push((old, at, cut)),
+            }
+        }
+        done.sort();
+        done
+    }
+
+    /// How many units from `id` on, at most `len`, lie in one replaced run or in none.
+    fn same_fate(&self, id: ItemId, len: u32) -> u32 {
+        let before = self.runs.range(..=id).next_back();
+        if let Some((start, (had, _))) = before
+            && start.client == id.client
+            && let Some(left) = start.clock.saturating_add(*had).checked_sub(id.clock)
+            && left > 0
+        {
+            return left.min(len);
+        }
+        let next = self.runs.range(id..).find(|(start, _)| **start > id);
+        match next {
+            Some((start, _)) if start.client == id.client => {
+                start.clock.saturating_sub(id.clock).min(len)
+            }
+            Some(_) | None => len,
+        }
+    }
+
     /// The last of a chain of replacements; the unit itself if nothing replaced it.
     pub fn follow(&self, id: ItemId) -> ItemId {
         let mut at = id;
@@ -200,5 +265,13 @@ mod tests {
         assert_eq!(map.follow(id(1, 11)), id(2, 5));
         assert_eq!(map.follow(id(1, 12)), id(1, 22));
         assert_eq!(map.follow(id(1, 13)), id(1, 13));
+        let pieces = [
+            (id(1, 9), id(1, 9), 1),
+            (id(1, 10), id(1, 20), 1),
+            (id(1, 11), id(2, 5), 1),
+            (id(1, 12), id(1, 22), 1),
+            (id(1, 13), id(1, 13), 2),
+        ];
+        assert_eq!(map.pieces(id(1, 9), 6), pieces);
     }
 }

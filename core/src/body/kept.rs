@@ -4,15 +4,14 @@
 use super::{
     Marks,
     ids::ItemId,
-    marks::from_out,
-    view::{Block, Inline, Node, Run, read_text},
+    body_view::{Block, Inline, Node, Run, read_attributes, read_text},
 };
 use crate::{
     patch::{Patch, Step},
     value::Value,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use yrs::{BranchID, ReadTxn, Xml, XmlElementRef, XmlFragment, XmlOut};
+use yrs::{BranchID, ReadTxn, XmlElementRef, XmlFragment, XmlOut, branch::Branch};
 
 /// A block as it was last told.
 #[derive(Clone, Debug)]
@@ -32,22 +31,24 @@ pub(super) enum KeptNode {
 
 impl Kept {
     pub(super) fn read<T: ReadTxn>(txn: &T, element: &XmlElementRef) -> Kept {
-        let branch: &yrs::branch::Branch = element.as_ref();
         Kept {
-            unit: match branch.id() {
-                BranchID::Nested(id) => Some(ItemId::from_yrs(&id)),
-                BranchID::Root(_) => None,
-            },
+            unit: unit_of(element.as_ref()),
             tag: element
                 .try_tag()
                 .map(|tag| tag.to_string())
                 .unwrap_or_default(),
-            attributes: element
-                .attributes(txn)
-                .map(|(name, value)| (name.to_owned(), from_out(&value)))
-                .filter(|(_, value)| *value != Value::Null)
-                .collect(),
+            attributes: read_attributes(txn, element),
             children: keep_children(txn, element),
+        }
+    }
+
+    /// The block without what it holds, for one that is known already.
+    fn named(unit: ItemId) -> Kept {
+        Kept {
+            unit: Some(unit),
+            tag: String::new(),
+            attributes: BTreeMap::new(),
+            children: Vec::new(),
         }
     }
 
@@ -66,10 +67,65 @@ impl Kept {
 
 /// The children of a fragment or element, texts side by side joined.
 pub(super) fn keep_children<T: ReadTxn, X: XmlFragment>(txn: &T, parent: &X) -> Vec<KeptNode> {
+    children_beside(txn, parent, &BTreeSet::new())
+}
+
+/// Brings what is kept of a parent's children up to date and tells what changed among them. What
+/// the blocks that stay hold is left as it was: their own changes are told by themselves.
+pub(super) fn update_children<T: ReadTxn, X: XmlFragment>(
+    txn: &T,
+    parent: &X,
+    path: &[Step],
+    kept: &mut Vec<KeptNode>,
+    patches: Option<&mut Vec<Patch>>,
+) {
+    let old = std::mem::take(kept);
+    let known = units_of(&old);
+    let mut now = children_beside(txn, parent, &known);
+    if let Some(patches) = patches {
+        changes(path, &old, &now, patches);
+    }
+    let mut stays: BTreeMap<ItemId, Kept> = old
+        .into_iter()
+        .filter_map(|node| match node {
+            KeptNode::Block(block) => Some((block.unit?, block)),
+            KeptNode::Text(_) => None,
+        })
+        .collect();
+    for node in &mut now {
+        if let KeptNode::Block(block) = node
+            && let Some(before) = block.unit.and_then(|unit| stays.remove(&unit))
+        {
+            *block = before;
+        }
+    }
+    *kept = now;
+}
+
+fn units_of(nodes: &[KeptNode]) -> BTreeSet<ItemId> {
+    nodes
+        .iter()
+        .filter_map(|node| match node {
+            KeptNode::Block(block) => block.unit,
+            KeptNode::Text(_) => None,
+        })
+        .collect()
+}
+
+/// The children, those known only by name.
+fn children_beside<T: ReadTxn, X: XmlFragment>(
+    txn: &T,
+    parent: &X,
+    known: &BTreeSet<ItemId>,
+) -> Vec<KeptNode> {
     let mut nodes: Vec<KeptNode> = Vec::new();
     for child in parent.children(txn) {
         match child {
-            XmlOut::Element(element) => nodes.push(KeptNode::Block(Kept::read(txn, &element))),
+            XmlOut::Element(element) => {
+                let unit = unit_of(element.as_ref()).filter(|unit| known.contains(unit));
+                let block = unit.map_or_else(|| Kept::read(txn, &element), Kept::named);
+                nodes.push(KeptNode::Block(block));
+            }
             XmlOut::Text(text) => {
                 let runs = read_text(txn, text.as_ref());
                 if runs.is_empty() {
@@ -77,7 +133,7 @@ pub(super) fn keep_children<T: ReadTxn, X: XmlFragment>(txn: &T, parent: &X) -> 
                 }
                 if let Some(KeptNode::Text(before)) = nodes.last_mut() {
                     for run in runs {
-                        super::view::push_run(before, run.content, run.marks);
+                        super::body_view::push_run(before, run.content, run.marks);
                     }
                 } else {
                     nodes.push(KeptNode::Text(runs));
@@ -87,6 +143,14 @@ pub(super) fn keep_children<T: ReadTxn, X: XmlFragment>(txn: &T, parent: &X) -> 
         }
     }
     nodes
+}
+
+/// The unit that a container is; none for the root.
+pub(super) fn unit_of(branch: &Branch) -> Option<ItemId> {
+    match branch.id() {
+        BranchID::Nested(id) => Some(ItemId::from_yrs(&id)),
+        BranchID::Root(_) => None,
+    }
 }
 
 /// One thing in a block's text: a character or embed with its marks, or a block.
@@ -148,7 +212,7 @@ fn tokens(nodes: &[KeptNode]) -> Vec<Token<'_>> {
 
 /// The patches that lead from the old children of a block to the new ones. Blocks among text are
 /// embeds; blocks among blocks are children.
-pub(super) fn changes(
+fn changes(
     path: &[Step],
     old: &[KeptNode],
     new: &[KeptNode],
@@ -161,20 +225,12 @@ pub(super) fn changes(
         at: 0,
         patches,
     };
+    let stays: BTreeSet<ItemId> = units_of(old).intersection(&units_of(new)).copied().collect();
     let (old, new) = (tokens(old), tokens(new));
-    let stays: BTreeSet<Option<ItemId>> = {
-        let units = |tokens: &[Token<'_>]| -> BTreeSet<Option<ItemId>> {
-            tokens
-                .iter()
-                .filter_map(|token| match token {
-                    Token::Block(block) => Some(block.unit),
-                    Token::Char(..) | Token::Embed(..) => None,
-                })
-                .collect()
-        };
-        units(&old).intersection(&units(&new)).copied().collect()
+    let border = |token: &Token<'_>| match token {
+        Token::Block(block) => block.unit.is_some_and(|unit| stays.contains(&unit)),
+        Token::Char(..) | Token::Embed(..) => false,
     };
-    let border = |token: &Token<'_>| matches!(token, Token::Block(b) if stays.contains(&b.unit));
     let mut old_gaps = old.split(border);
     for (at, gap) in new.split(border).enumerate() {
         if at > 0 {
@@ -316,7 +372,7 @@ impl Walk<'_> {
             return;
         }
         let at = self.at;
-        self.at = at.saturating_add(super::view::units(&insert));
+        self.at = at.saturating_add(super::body_view::units(&insert));
         self.patches.push(Patch::Splice {
             path: self.path.to_vec(),
             at,

@@ -9,8 +9,9 @@ use super::{
     blocks::{Piece, segments},
     doc::{Engine, Root},
     ids::ItemId,
-    kept::{Kept, KeptNode, changes, keep_children},
+    kept::{Kept, KeptNode, keep_children, unit_of, update_children},
     marks::{from_any, from_out},
+    body_view::read_attributes,
 };
 use crate::{
     patch::{Patch, Step},
@@ -121,9 +122,7 @@ impl Watch {
     ) {
         let steps: Vec<Step> = path.iter().map(|step| Step::Index(*step)).collect();
         let Some((first, rest)) = path.split_first() else {
-            let now = keep_children(txn, root);
-            changes(&steps, &self.kept, &now, patches);
-            self.kept = now;
+            update_children(txn, root, &steps, &mut self.kept, Some(patches));
             return;
         };
         let Some(element) = super::blocks::block_at(txn, root, path) else {
@@ -132,21 +131,20 @@ impl Watch {
         let Some(kept) = kept_at(&mut self.kept, *first, rest) else {
             return;
         };
-        let now = Kept::read(txn, &element);
         if structure {
-            for (name, value) in attribute_changes(&kept.attributes, &now.attributes) {
+            let now = read_attributes(txn, &element);
+            for (name, value) in attribute_changes(&kept.attributes, &now) {
                 let mut path = steps.clone();
                 path.push(Step::Key(name));
                 patches.push(Patch::Put { path, value });
             }
+            kept.attributes = now;
+            update_children(txn, &element, &steps, &mut kept.children, Some(patches));
+        } else {
+            // Only texts changed, and the engine told how.
+            patches.extend(text_patches(txn, &element, &steps, seen));
+            update_children(txn, &element, &steps, &mut kept.children, None);
         }
-        let told = (!structure).then(|| text_patches(txn, &element, &steps, seen));
-        match told {
-            Some(told) if kept.children.len() == now.children.len() => patches.extend(told),
-            // Texts that appear or vanish between blocks are compared as children are.
-            Some(_) | None => changes(&steps, &kept.children, &now.children, patches),
-        }
-        *kept = now;
     }
 }
 
@@ -171,14 +169,6 @@ impl Seen {
             // The gate lets neither into a body.
             Event::Array(_) | Event::Map(_) => {}
         }
-    }
-}
-
-/// The unit that a container is; none for the root.
-fn unit_of(branch: &yrs::branch::Branch) -> Option<ItemId> {
-    match branch.id() {
-        BranchID::Nested(id) => Some(ItemId::from_yrs(&id)),
-        BranchID::Root(_) => None,
     }
 }
 
@@ -352,7 +342,7 @@ fn inserted(
         });
         return 1;
     };
-    let len = super::view::units(text);
+    let len = super::body_view::units(text);
     if let Some(Patch::Splice {
         at: last,
         insert,

@@ -4,14 +4,16 @@ use super::{
     BlockPath, BodyGate, BodyOp, EditError, Marks,
     blocks::{self, Piece, block_at, child_index, segments},
     doc::Root,
+    ids::IdRuns,
     marks::{Stands, ValueFault, key_fits, tag_fits, to_any},
     text,
-    view::{Block, Inline, Node, Run, read_block},
+    body_view::{Block, Inline, Node, Run, read_block},
 };
 use crate::{limits::DEPTH_MAX, value::Value};
 use std::collections::BTreeMap;
 use yrs::{
     Assoc, IndexedSequence, Text, TextRef, TransactionMut, XmlElementRef, XmlFragmentRef,
+    block::ClientID,
 };
 
 /// An open transaction and what its operations are checked against.
@@ -52,6 +54,34 @@ impl<'a, 't> Hand<'a, 't> {
             pairs: gate.has_second_halves(),
             rich: false,
             op: 0,
+        }
+    }
+
+    pub(super) fn txn(&self) -> &TransactionMut<'t> {
+        self.txn
+    }
+
+    pub(super) fn root(&self) -> &'a Root {
+        self.root
+    }
+
+    /// The writing client's clock by now.
+    pub(super) fn clock(&self) -> u32 {
+        let made = self.txn.insert_set().get(&ClientID::new(self.client));
+        let last = made.and_then(|ranges| ranges.iter().map(|(range, ())| range.end).max());
+        last.unwrap_or(self.start)
+    }
+
+    /// What the transaction has deleted by now.
+    pub(super) fn deleted(&self) -> IdRuns {
+        IdRuns::from_yrs(self.txn.delete_set())
+    }
+
+    /// The same place of a text, or the one before it where it lies inside a pair.
+    pub(super) fn off_pair(&self, path: &BlockPath, at: u32) -> u32 {
+        match self.target(path) {
+            Ok(target) if self.splits_pair(&target, at) => at.saturating_sub(1),
+            Ok(_) | Err(_) => at,
         }
     }
 

@@ -5,7 +5,7 @@
 use super::{
     Marks,
     marks::{Stands, to_any},
-    view::{Inline, Run, read_text, units},
+    body_view::{Inline, Run, read_text, units},
 };
 use crate::value::Value;
 use std::{collections::BTreeSet, sync::Arc};

@@ -167,8 +167,11 @@ impl Document {
             return Err(EditError::ChainClosed { id: aside.kept.change.id() });
         }
         let heads: Vec<(ChainIdx, u64)> = self.graph.heads().collect();
+        // Entries of a log stand alone: one that is excluded takes none of the others along.
+        let alone = matches!(self.engine, EngineDoc::Log(_));
         let mut deps: Vec<Dep> = heads
             .iter()
+            .filter(|_| !alone)
             .filter(|(head, _)| *head != chain)
             .filter_map(|(head, seq)| {
                 let writer = &self.graph.line(*head)?.writer;

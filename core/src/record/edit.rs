@@ -9,7 +9,7 @@ use super::{
     rules::Candidate as Written,
     session::{Effects, Pending, Rules, Session},
     target::Target,
-    undo::{Making, take_back},
+    undo::{Making, plan, take_back},
 };
 use crate::{
     id::{Actor, ViewId},
@@ -72,12 +72,10 @@ impl RecordDoc {
             .collect::<Result<_, _>>()?;
         self.open(place)?;
         let life = self.life();
-        let base = view.and_then(|view| self.book.continued(view, place.hlc));
         let mut session = Session::new(
             self.engine.transaction(),
             Rules { history: &self.history, names: &self.names },
             (place.hlc, life),
-            base,
         );
         for (op, target) in ops.iter().zip(targets) {
             session.run(op, target)?;
@@ -117,13 +115,13 @@ impl RecordDoc {
         let mut tried = 0usize;
         for step in self.book.steps(view, making).iter().rev() {
             tried = tried.saturating_add(1);
+            let plan = plan(&self.reader(), step);
             let mut session = Session::new(
                 self.engine.transaction(),
                 Rules { history: &self.history, names: &self.names },
                 (place.hlc, life),
-                None,
             );
-            take_back(&mut session, (step, &self.book, view), fields)?;
+            take_back(&mut session, (step, &plan, &self.book, view), fields)?;
             if let Some((effects, hash)) = session.commit() {
                 let edit = self.close(place, effects, hash, Some((view, making)))?;
                 self.book.drop_last(view, making, tried);

@@ -149,6 +149,14 @@ impl RecordGate {
         self.index.id(op).map(|(key, _)| key)
     }
 
+    /// The text or list into which an operation put an element.
+    pub fn inserted_into(&self, op: &OpKey) -> Option<&FieldPath> {
+        let (kind, object, _) = self.index.op(self.index.by_key(op)?)?;
+        let is_element = matches!(kind, super::index::Kind::Insert);
+        let field = self.index.object(object).map(|(field, _)| field);
+        field.filter(|_| is_element)
+    }
+
     /// The engine hash of an admitted change.
     pub fn hash(&self, chain: ChainIdx, seq: u64) -> Option<ChangeHash> {
         self.index

@@ -84,11 +84,18 @@ impl History {
         let Actor::Automerge(actor) = writer.actor else {
             return; // a Yrs client writes no records: nothing of it will be admitted here
         };
-        self.actors.insert(actor, chain);
-        self.lines.entry(chain).or_insert_with(|| Line {
+        // Until a change of the chain is held another writer may take its place: what was judged
+        // and refused leaves no trace.
+        if self.held(chain) > 0 {
+            return;
+        }
+        self.actors.retain(|_, bound| *bound != chain);
+        self.actors.entry(actor).or_insert(chain);
+        let line = Line {
             writer: writer.clone(),
             notes: Vec::new(),
-        });
+        };
+        self.lines.insert(chain, line);
     }
 
     pub(crate) fn writer(&self, chain: ChainIdx) -> Option<&Writer> {
@@ -225,16 +232,6 @@ impl History {
                 None
             })
             .max()
-    }
-
-    /// Every change, by chain and number.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = (ChainIdx, u64, &Note)> {
-        self.lines.iter().flat_map(|(chain, line)| {
-            line.notes
-                .iter()
-                .zip(1u64..)
-                .map(move |(note, seq)| (*chain, seq, note))
-        })
     }
 
     /// The newest change that writes a field and that neither had seen any of some changes nor was

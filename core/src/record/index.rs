@@ -253,7 +253,8 @@ impl Index {
         }
     }
 
-    /// Makes a chain's writer known. A chain's first writer stays.
+    /// Makes a chain's writer known. Until a change of the chain was admitted another writer may
+    /// take its place: what was judged and refused leaves no trace.
     pub(super) fn register(&mut self, chain: ChainIdx, writer: &Writer) {
         let Actor::Automerge(actor) = writer.actor else {
             return;
@@ -266,12 +267,16 @@ impl Index {
                 changes: Vec::new(),
             });
         }
-        if let Some(row) = self.lines.get_mut(line as usize) {
-            if row.writer.is_none() {
-                row.actor = actor;
-                row.writer = Some(writer.clone());
-                self.actors.entry(actor).or_insert(line);
+        let Some(row) = self.lines.get_mut(line as usize) else {
+            return;
+        };
+        if row.changes.is_empty() {
+            if self.actors.get(&row.actor) == Some(&line) {
+                self.actors.remove(&row.actor);
             }
+            row.actor = actor;
+            row.writer = Some(writer.clone());
+            self.actors.entry(actor).or_insert(line);
         }
     }
 

@@ -271,6 +271,16 @@ impl<D: ReadDoc> Reader<'_, D> {
         }
     }
 
+    /// The text or list at a path; these are never renamed, so there is one.
+    pub(crate) fn sequence(&self, path: &[String]) -> Option<ObjId> {
+        let (rule, spots) = self.spots(path)?;
+        let of = match rule {
+            MergeRule::Text => ObjType::Text,
+            _ => ObjType::List,
+        };
+        self.containers(&spots, of).into_iter().next()
+    }
+
     /// The containers that genesis made at some spots, of one type.
     pub(crate) fn containers(&self, spots: &[Spot], of: ObjType) -> Vec<ObjId> {
         let made = spots.iter().filter_map(|(object, key)| {

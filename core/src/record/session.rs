@@ -6,7 +6,6 @@ use super::{
     EditError, FieldPath, OpKey, RecordOp,
     layout::{LIFE_KEY, set_key},
     life::Life,
-    anchor::place_of,
     read::{Reader, Spot},
     rules::Candidate,
     steps::Step,
@@ -62,8 +61,6 @@ pub(crate) struct Session<'a, 'd> {
     pub hlc: Hlc,
     pub life: Life,
     pub effects: Effects,
-    /// The step of undo that this edit continues.
-    base: Option<&'a Step>,
     /// Elements this edit added to sets.
     added: BTreeSet<(FieldPath, String)>,
 }
@@ -80,7 +77,6 @@ impl<'a, 'd> Session<'a, 'd> {
         tx: Transaction<'d>,
         rules: Rules<'a>,
         (hlc, life): (Hlc, Life),
-        base: Option<&'a Step>,
     ) -> Self {
         Session {
             tx,
@@ -88,7 +84,6 @@ impl<'a, 'd> Session<'a, 'd> {
             hlc,
             life,
             effects: Effects::default(),
-            base,
             added: BTreeSet::new(),
         }
     }
@@ -332,15 +327,17 @@ impl<'a, 'd> Session<'a, 'd> {
         if count == 0 {
             return Ok(());
         }
+        let mut entries = Vec::new();
         for place in (at as usize..).take(count as usize) {
             let found = self.tx.get(&list, place).map_err(failed)?;
             if let Some((value, id)) = found
                 && let (Some(scalar), Some(id)) = (value.as_scalar(), op_key(&id))
             {
-                let value = from_scalar(scalar);
-                self.effects.step.removed(self.base, (&self.tx, &list), &path, (id, place, value));
+                entries.push((id, from_scalar(scalar)));
             }
         }
+        let beside = self.beside(&list, at as usize, (at as usize).saturating_add(count as usize));
+        self.effects.step.removed(&path, beside, entries);
         for _ in 0..count {
             self.tx.delete(&list, at as usize).map_err(failed)?;
         }
@@ -403,17 +400,18 @@ impl<'a, 'd> Session<'a, 'd> {
             return Ok(());
         }
         let mut place = at as usize;
+        let mut characters = Vec::new();
         while place < end {
             let Some((value, id)) = self.tx.get(&text, place).map_err(failed)? else {
                 break;
             };
             let one = value.as_str().unwrap_or_default().to_owned();
-            let width = units(&one).max(1);
-            if let Some(id) = op_key(&id) {
-                let value = Value::Text(one);
-                self.effects.step.removed(self.base, (&self.tx, &text), &path, (id, place, value));
-            }
-            place = place.saturating_add(width);
+            place = place.saturating_add(units(&one).max(1));
+            characters.extend(op_key(&id).map(|id| (id, Value::Text(one))));
+        }
+        if !characters.is_empty() {
+            let beside = self.beside(&text, at as usize, end);
+            self.effects.step.removed(&path, beside, characters);
         }
         let count = isize::try_from(delete).map_err(|_| missing())?;
         self.tx.splice_text(&text, at as usize, count, insert).map_err(failed)?;
@@ -477,6 +475,12 @@ impl<'a, 'd> Session<'a, 'd> {
         })
     }
 
+    /// What stands before one place and at another.
+    fn beside(&self, list: &ObjId, from: usize, to: usize) -> (Option<OpKey>, Option<OpKey>) {
+        let left = from.checked_sub(1).and_then(|before| self.element(list, before));
+        (left, self.element(list, to))
+    }
+
     fn element(&self, list: &ObjId, at: usize) -> Option<OpKey> {
         let (_, id) = self.tx.get(list, at).ok()??;
         op_key(&id)
@@ -513,48 +517,11 @@ impl Session<'_, '_> {
 
     /// The text or list at a path; these are never renamed, so there is one.
     fn sequence(&self, path: &[String]) -> Option<ObjId> {
-        let reader = self.reader();
-        let (rule, spots) = reader.spots(path)?;
-        let of = if matches!(rule, MergeRule::Text) { ObjType::Text } else { ObjType::List };
-        reader.containers(&spots, of).into_iter().next()
+        self.reader().sequence(path)
     }
 
     pub(crate) fn length(&self, path: &[String]) -> usize {
         self.sequence(path).map_or(0, |object| self.tx.length(&object))
-    }
-
-    /// Where an entry of a text or list stands, or stood.
-    pub(crate) fn place_of(&self, path: &[String], id: &OpKey) -> Option<u32> {
-        let at = place_of(&self.tx, &self.sequence(path)?, id)?;
-        u32::try_from(at).ok()
-    }
-
-    /// Which of some entries are still there, as runs from front to back: place and length.
-    pub(crate) fn runs_of(&self, path: &[String], ids: &BTreeSet<OpKey>) -> Vec<(u32, u32)> {
-        let Some(object) = self.sequence(path) else {
-            return Vec::new();
-        };
-        let mut there: Vec<(u32, u32)> = ids
-            .iter()
-            .filter_map(|id| {
-                let at = place_of(&self.tx, &object, id)?;
-                let (value, found) = self.tx.get(&object, at).ok()??;
-                let width = width_of(&self.tx, &object, &value);
-                let place = (u32::try_from(at).ok()?, u32::try_from(width).ok()?);
-                (op_key(&found) == Some(*id)).then_some(place)
-            })
-            .collect();
-        there.sort_unstable();
-        let mut runs: Vec<(u32, u32)> = Vec::new();
-        for (at, width) in there {
-            match runs.last_mut() {
-                Some((from, length)) if from.saturating_add(*length) == at => {
-                    *length = length.saturating_add(width);
-                }
-                _ => runs.push((at, width)),
-            }
-        }
-        runs
     }
 
     /// Notes that entries which were gone stand at a place again, under new ids.
@@ -572,14 +539,6 @@ impl Session<'_, '_> {
 fn changes(candidates: Vec<Candidate<Value>>) -> Vec<(ChainIdx, u64)> {
     let stamps = candidates.into_iter().map(|candidate| candidate.stamp);
     stamps.map(|stamp| (stamp.line, stamp.seq)).collect()
-}
-
-/// How many places an entry takes: its UTF-16 units in a text, one in a list.
-pub(crate) fn width_of<D: ReadDoc>(engine: &D, object: &ObjId, value: &automerge::Value<'_>) -> usize {
-    match engine.object_type(object) {
-        Ok(ObjType::Text) => value.as_str().map_or(1, units),
-        Ok(ObjType::List | ObjType::Map | ObjType::Table) | Err(_) => 1,
-    }
 }
 
 /// Whether a place lies between the two units of one character.

@@ -106,11 +106,12 @@ fn run(layout: BodyLayout, seed: u64, count: u32, steps: u32) -> Vec<Sent> {
                 let ops: Vec<BodyOp> =
                     (0..1 + random.below(2)).filter_map(|_| random_op(&mut random, &replica.doc)).collect();
                 let digest = replica.doc.digest();
+                let tree = replica.tree();
                 match replica.try_edit(&ops) {
                     Ok(sent) => log.push(sent),
                     Err(EditError::Refused(rule)) => panic!("seed {seed}: {rule} for {ops:?}"),
                     Err(EditError::Stuck) => panic!("seed {seed}: stuck at {ops:?}"),
-                    Err(_) => assert_eq!(replica.doc.digest(), digest, "seed {seed}: {ops:?}"),
+                    Err(e) => assert_eq!(replica.doc.digest(), digest, "seed {seed}: {ops:?} {e} {tree} {}", replica.tree()),
                 }
             }
             6 => log.extend(replica.undo()),

@@ -179,7 +179,13 @@ fn follow(layout: BodyLayout, seed: u64) {
             replica.millis += 1_000;
             let made = match random.below(6) {
                 0 => replica.doc.undo(&place, VIEW).unwrap(),
-                _ => replica.doc.edit(&place, VIEW, &ops).ok(),
+                _ => match replica.doc.edit(&place, VIEW, &ops) {
+                    Ok(edit) => Some(edit),
+                    Err(error @ (EditError::Stuck | EditError::Refused(_) | EditError::Poisoned)) => {
+                        panic!("seed {seed} step {step}: {error} at {ops:?} {}", replica.tree())
+                    }
+                    Err(_) => None,
+                },
             };
             made.map_or(vec![], |edit| {
                 let patches = edit.patches.clone();

@@ -3,8 +3,8 @@
 
 use super::{
     ACTOR, DELETE, DELETE_ELEMENT, DELETE_RUN, EXPECTED, EXTRA, GENERAL, Given, INCREMENT,
-    INCREMENT_ELEMENT, INSERT, INSERT_MAKE, LAST, MAKE, MESSAGE, MORE_DEPS, Mark, OTHER_WAY, PUT,
-    PUT_ELEMENT, RAW, SAME_OBJECT, START_CODED, TYPE,
+    INCREMENT_ELEMENT, INSERT, INSERT_MAKE, LAST, MAKE, MESSAGE, MORE_DEPS, Mark, OTHER_WAY,
+    PREV_COVERED, PUT, PUT_ELEMENT, RAW, SAME_OBJECT, START_CODED, TYPE,
     chunk::{ActorBytes, Chunk, Head, Key, Op, OpId, Scalar, action},
     column::put_sleb,
     tables::{Cursor, Geneses, Pen, Tables},
@@ -85,7 +85,13 @@ fn write_head(
     let further: Vec<&[u8; 32]> = head
         .deps
         .iter()
-        .filter(|dep| !given.frontier.iter().any(|mark| mark.hash == **dep))
+        .filter(|dep| {
+            !given
+                .prev
+                .iter()
+                .chain(given.deps)
+                .any(|mark| mark.hash == **dep)
+        })
         .collect();
     let mut floor = floor(given, pen);
     let mut coded = Vec::new();
@@ -104,6 +110,9 @@ fn write_head(
         }
     }
     let expected = floor.checked_add(1)?;
+    let covered = given
+        .prev
+        .is_some_and(|prev| !head.deps.contains(&prev.hash));
     let mut flags = 0;
     for (flag, set) in [
         (ACTOR, pen.actor != Some(head.actor)),
@@ -111,6 +120,7 @@ fn write_head(
         (START_CODED, expected != head.start_op),
         (MESSAGE, !head.message.is_empty()),
         (EXTRA, !head.extra.is_empty()),
+        (PREV_COVERED, covered),
     ] {
         flags |= if set { flag } else { 0 };
     }

@@ -2,7 +2,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    ACTOR, CHANGE_FLAGS, EXTRA, Given, MESSAGE, MORE_DEPS, Mark, RAW, START_CODED,
+    ACTOR, CHANGE_FLAGS, EXTRA, Given, MESSAGE, MORE_DEPS, Mark, PREV_COVERED, RAW, START_CODED,
     chunk::{ActorBytes, Chunk, ChunkWriter, Head, Op, OpId, hash_of},
     column::put_sleb,
     tables::{Cursor, Geneses, Lesson, Pen, Tables},
@@ -99,7 +99,12 @@ pub(super) fn rebuild(
             what: "the author's actor",
         })?
     };
-    let mut deps: Vec<[u8; 32]> = given.frontier.iter().map(|mark| mark.hash).collect();
+    let prev = given.prev.filter(|_| flags & PREV_COVERED == 0);
+    let mut deps: Vec<[u8; 32]> = prev
+        .iter()
+        .chain(given.deps)
+        .map(|mark| mark.hash)
+        .collect();
     let mut kept = Vec::new();
     let mut floor = floor(given, pen);
     if flags & MORE_DEPS != 0 {
@@ -194,7 +199,8 @@ pub(super) fn rebuild(
 
 /// The highest counter that the change is known to have seen.
 pub(super) fn floor(given: Given<'_>, pen: &Pen) -> u64 {
-    let seen = given.frontier.iter().map(|mark| mark.max_op).max();
+    let seen = given.prev.iter().chain(given.deps);
+    let seen = seen.map(|mark| mark.max_op).max();
     seen.unwrap_or(if given.first { 0 } else { pen.max_op })
 }
 

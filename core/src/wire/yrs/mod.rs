@@ -60,14 +60,6 @@ struct Trail {
 }
 
 impl Pen {
-    /// A pen whose client is known before its first update: a gateway's foreign one.
-    pub fn of_client(client: u64) -> Self {
-        Pen {
-            client: Some(client),
-            ..Pen::default()
-        }
-    }
-
     /// The place that references of this author are measured from.
     fn home(&self) -> Unit {
         Unit {

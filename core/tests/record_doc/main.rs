@@ -1,0 +1,8 @@
+//! Records through their public face: every merge rule, delete against edit, conflicts, patches,
+//! undo, anchors and blame, on replicas that exchange changes in any order.
+
+mod basics;
+mod model;
+mod random;
+mod shadow;
+mod world;

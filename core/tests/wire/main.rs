@@ -1,0 +1,4 @@
+//! The wire form, seen from outside.
+
+mod streams;
+mod workload;

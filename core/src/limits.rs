@@ -47,8 +47,8 @@ pub const TEXT_UNITS_MAX: usize = 5_000;
 /// Longest scalar string or byte string in a record.
 pub const SCALAR_BYTES_MAX: usize = 64 << 10;
 /// Most operations of one record change: a text of the longest kind replaced whole takes 10,000. The
-/// gate keeps 16 to 40 bytes for each, so that its memory stays below 1 MiB.
-pub const RECORD_OPS_MAX: usize = 16_384;
+/// gate keeps 24 bytes for each, and what judging one change allocates stays below 1 MiB.
+pub const RECORD_OPS_MAX: usize = 12_288;
 /// Most keys that one record change writes, and most groups and entries it makes: what the gate keeps
 /// of each is larger than of a plain operation.
 pub const RECORD_KEYS_MAX: usize = 4_096;

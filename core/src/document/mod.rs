@@ -12,7 +12,7 @@ mod intake;
 mod rebuild;
 
 pub use aside::{Aside, State};
-pub use edit::{Draft, EditError, Edited, Pen};
+pub use edit::{Draft, EditError, Edited, Noted, Pen};
 pub use engine::{Admitted, EngineDoc, Judged};
 pub use intake::Received;
 

@@ -84,7 +84,9 @@ pub(crate) fn place_of(engine: &Automerge, object: &ObjId, id: &OpKey) -> Option
         // for a last entry that is gone: it panics. Heads that name an old change as well take the
         // slow way alone, which has no answer for such an entry.
         let mut heads = engine.get_heads();
-        let head = heads.first().and_then(|head| engine.get_change_by_hash(head))?;
+        let head = heads
+            .first()
+            .and_then(|head| engine.get_change_by_hash(head))?;
         heads.extend(head.deps().first());
         let found = engine.get_cursor_position(object, &cursor, Some(&heads));
         return Some(found.unwrap_or_else(|_| engine.length(object)));
@@ -93,10 +95,13 @@ pub(crate) fn place_of(engine: &Automerge, object: &ObjId, id: &OpKey) -> Option
 }
 
 /// How many places an entry takes: its UTF-16 units in a text, one in a list.
-pub(crate) fn width_of<D: ReadDoc>(engine: &D, object: &ObjId, value: &automerge::Value<'_>) -> usize {
+pub(crate) fn width_of<D: ReadDoc>(
+    engine: &D,
+    object: &ObjId,
+    value: &automerge::Value<'_>,
+) -> usize {
     match engine.object_type(object) {
         Ok(ObjType::Text) => value.as_str().map_or(1, units),
         Ok(ObjType::List | ObjType::Map | ObjType::Table) | Err(_) => 1,
     }
 }
-

@@ -1,7 +1,9 @@
 //! Who wrote what: of a text, run by run. For other fields see [`super::RecordView::written`].
 #![deny(clippy::arithmetic_side_effects)]
 
-use super::{Anchor, AnchoredTo, RecordDoc, Side, Written, session::splits_character, value::units};
+use super::{
+    Anchor, AnchoredTo, RecordDoc, Side, Written, session::splits_character, value::units,
+};
 use crate::{hlc::Hlc, id::OriginId, id::UserId, schema::MergeRule, value::Value};
 use automerge::{ObjId, ReadDoc};
 use serde::{Deserialize, Serialize};
@@ -37,14 +39,25 @@ impl RecordDoc {
         for (id, value) in reader.items(&text) {
             let stamp = reader.stamp(&id)?;
             let len = u32::try_from(value.as_text().map_or(0, units)).ok()?;
-            let Written { hlc, origin, author } = stamp.written();
+            let Written {
+                hlc,
+                origin,
+                author,
+            } = stamp.written();
             match runs.last_mut() {
                 Some(run) if (run.author, run.origin) == (author, origin) => {
                     run.len = run.len.saturating_add(len);
                     run.first = run.first.min(hlc);
                     run.last = run.last.max(hlc);
                 }
-                _ => runs.push(BlameRun { at, len, author, origin, first: hlc, last: hlc }),
+                _ => runs.push(BlameRun {
+                    at,
+                    len,
+                    author,
+                    origin,
+                    first: hlc,
+                    last: hlc,
+                }),
             }
             at = at.saturating_add(len);
         }
@@ -61,7 +74,9 @@ impl RecordDoc {
             MergeRule::Append(_) => reader.entries(&spots),
             _ => return None,
         };
-        let told = entries.into_iter().map(|entry| (entry.value, entry.stamp.written()));
+        let told = entries
+            .into_iter()
+            .map(|entry| (entry.value, entry.stamp.written()));
         Some(told.collect())
     }
 

@@ -125,7 +125,10 @@ impl RecordDoc {
             self.note(judged);
         }
         self.engine = engine;
-        self.genesis = Genesis { held: self.genesis.held.max(needed), needed };
+        self.genesis = Genesis {
+            held: self.genesis.held.max(needed),
+            needed,
+        };
         let reader = self.reader();
         let after = Glance::take(&reader, &touched, self.policy());
         let found = deltas::between(&reader, before, after, &raw);
@@ -134,7 +137,10 @@ impl RecordDoc {
 
     /// The record by its schema's rules. `numbers` tells the order number of a change set.
     pub fn project(&self, numbers: &Numbers<'_>) -> RecordView {
-        let reader = Reader { numbers, ..self.reader() };
+        let reader = Reader {
+            numbers,
+            ..self.reader()
+        };
         RecordView::read(&reader, self.policy(), self.history.count())
     }
 
@@ -155,7 +161,11 @@ impl RecordDoc {
             heads.extend(self.history.note(chain, seq).map(|note| note.hash));
         }
         let at = Some(Point { past, heads });
-        let reader = Reader { numbers, at, ..self.reader() };
+        let reader = Reader {
+            numbers,
+            at,
+            ..self.reader()
+        };
         RecordView::read(&reader, self.policy(), count)
     }
 
@@ -224,7 +234,9 @@ impl RecordDoc {
     fn genesis_of(&self, batch: &[JudgedChange]) -> usize {
         let deps: BTreeSet<&ChangeHash> = batch.iter().flat_map(|j| j.change.deps()).collect();
         let all = self.gate.genesis();
-        let last = all.iter().rposition(|genesis| deps.contains(&genesis.hash()));
+        let last = all
+            .iter()
+            .rposition(|genesis| deps.contains(&genesis.hash()));
         last.map_or(0, |at| at.saturating_add(1))
     }
 
@@ -254,14 +266,22 @@ fn run(
     changes: Vec<Change>,
     patches: bool,
 ) -> Result<(Automerge, Vec<automerge::Patch>), Stuck> {
-    let mut log = if patches { PatchLog::active() } else { PatchLog::inactive() };
+    let mut log = if patches {
+        PatchLog::active()
+    } else {
+        PatchLog::inactive()
+    };
     let applied = engine.apply_changes_log_patches(changes, &mut log);
     applied.map_err(|_| APPLYING)?;
     // A change whose dependencies are not there waits in the engine without a word.
     if !engine.get_missing_deps(&[]).is_empty() {
         return Err(APPLYING);
     }
-    let raw = if patches { engine.make_patches(&mut log) } else { Vec::new() };
+    let raw = if patches {
+        engine.make_patches(&mut log)
+    } else {
+        Vec::new()
+    };
     Ok((engine, raw))
 }
 

@@ -5,7 +5,8 @@ use super::{
     FieldPath, RecordRule,
     decode::Ops,
     genesis::{self, GENESIS_ACTOR},
-    index::{GENESIS, Index, NewChange, OpKey, Slot, Stamp, line_of},
+    index::Index,
+    rows::{GENESIS, NewChange, OpKey, Slot, Stamp, line_of},
     scan::{self, Header},
     writes::{Setting, Writes},
 };
@@ -127,7 +128,7 @@ impl RecordGate {
         let found = match slot {
             Slot::Key { object, key } => {
                 let object = match object {
-                    None => Some(super::index::ROOT),
+                    None => Some(super::rows::ROOT),
                     Some(made) => index.by_key(made).and_then(|op| index.container(op)),
                 };
                 object.map(|object| index.visible_at_key(object, key, &view))
@@ -152,7 +153,7 @@ impl RecordGate {
     /// The text or list into which an operation put an element.
     pub fn inserted_into(&self, op: &OpKey) -> Option<&FieldPath> {
         let (kind, object, _) = self.index.op(self.index.by_key(op)?)?;
-        let is_element = matches!(kind, super::index::Kind::Insert);
+        let is_element = matches!(kind, super::rows::Kind::Insert);
         let field = self.index.object(object).map(|(field, _)| field);
         field.filter(|_| is_element)
     }

@@ -4,7 +4,7 @@
 use super::{
     decode::Scalar,
     genesis::Container,
-    index::ObjRef,
+    rows::ObjRef,
     rule::{Forbids, RecordRule},
 };
 use crate::{

@@ -58,7 +58,7 @@ pub fn scribble(world: &mut World, at: usize, dice: &mut Dice) -> bool {
                             tx.insert(&list, dice.below(len + 1), word).expect("insert");
                         }
                     }
-                    15 | 16 | 17 => {
+                    15..=17 => {
                         let path: &[&str] = if number > 6 {
                             &["inner", "about"]
                         } else {
@@ -237,24 +237,33 @@ fn compare(
 }
 
 #[test]
-fn typing_ten_thousand_keys_is_judged_in_time_that_does_not_grow_with_the_text() {
+fn a_keystroke_in_a_long_text_costs_what_one_in_a_short_text_does() {
     let mut world = World::new(1, 1);
     let mut gate = world.gate();
     let text = world.object(&["note"]);
-    let mut cost = Vec::new();
-    for round in 0..4 {
-        let mut spent = std::time::Duration::ZERO;
-        for key in 0..600 {
+    let mut medians = Vec::new();
+    for length in [0, 4_000] {
+        if length > 0 {
+            let filled = "y".repeat(length);
             let sent = world.must_write(0, |tx| {
-                tx.splice_text(&text, (key * 7) % (round * 600 + key + 1), 0, "x")
+                tx.splice_text(&text, 0, 0, &filled).expect("splice");
+            });
+            take(&mut gate, &sent).expect("honest");
+        }
+        let mut times = Vec::new();
+        for key in 0..400 {
+            let sent = world.must_write(0, |tx| {
+                tx.splice_text(&text, (key * 7) % (length + key + 1), 0, "x")
                     .expect("splice");
             });
             let begun = std::time::Instant::now();
             take(&mut gate, &sent).expect("honest");
-            spent += begun.elapsed();
+            times.push(begun.elapsed());
         }
-        cost.push(spent.as_nanos() / 600);
+        // The median: other tests run on the same cores.
+        times.sort();
+        medians.push(times[200]);
     }
-    println!("ns per keystroke judged and admitted, per 600 typed: {cost:?}");
-    assert!(cost[3] < cost[0].max(2_000) * 4, "{cost:?}");
+    println!("a keystroke judged and admitted, short and long text: {medians:?}");
+    assert!(medians[1] < medians[0] * 6, "{medians:?}");
 }

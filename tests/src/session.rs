@@ -13,6 +13,7 @@
     reason = "two people, two documents: every index is 0 or 1, or was handed out by a push"
 )]
 
+use anabranch_core::sim::Rng;
 use serde::Serialize;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
@@ -148,7 +149,7 @@ struct Recorder {
     txns: Vec<Txn>,
     /// Of each transaction, what its author had taken in of the other.
     seen: Vec<Option<usize>>,
-    pace: u64,
+    pace: Rng,
 }
 
 impl Recorder {
@@ -157,7 +158,7 @@ impl Recorder {
             people: Default::default(),
             txns: Vec::new(),
             seen: Vec::new(),
-            pace: seed,
+            pace: Rng::new(seed),
         }
     }
 
@@ -193,11 +194,11 @@ impl Recorder {
 
     /// One presses a key in the document that they type in.
     fn press(&mut self, agent: usize, (at, delete, insert): Patch) {
-        if self.below(60) == 0 {
+        if self.pace.one_in(60) {
             self.take_in(agent);
         }
-        let pause = if self.below(40) == 0 { 2_000 } else { 1 };
-        let took_ms = 60 + self.below(120) + self.below(pause);
+        let pause = if self.pace.one_in(40) { 2_000 } else { 1 };
+        let took_ms = 60 + self.pace.below(120) + self.pace.below(pause);
         let person = &mut self.people[agent];
         person.now_ms += i64::try_from(took_ms).unwrap_or_default();
         let length = &mut person.lengths[person.document];
@@ -237,15 +238,6 @@ impl Recorder {
             time: time.to_string(),
             patches: vec![patch],
         });
-    }
-
-    /// The next number below `bound`, from the seed (SplitMix64; Steele, Lea, Flood 2014).
-    fn below(&mut self, bound: u64) -> u64 {
-        self.pace = self.pace.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.pace;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
     }
 }
 

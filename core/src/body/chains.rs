@@ -135,13 +135,16 @@ mod tests {
     const B: ChainIdx = ChainIdx(3);
 
     #[test]
-    fn a_client_belongs_to_one_chain_for_ever() {
+    fn a_client_belongs_to_one_chain_once_a_change_set_of_it_was_admitted() {
         let mut chains = Chains::default();
         assert!(chains.bind(A, 7) && chains.bind(A, 7));
-        assert!(!chains.bind(B, 7) && !chains.bind(A, 8));
-        assert!(chains.bind(B, 8));
-        assert_eq!(chains.chain(7), Some(A));
-        assert_eq!(chains.client(B), Some(8));
+        assert!(!chains.bind(B, 7));
+        // What was judged under A and refused leaves no trace: another client may have it.
+        assert!(chains.bind(A, 8) && chains.bind(B, 7));
+        chains.push(A, 3, &[]);
+        assert!(!chains.bind(A, 9));
+        assert_eq!(chains.chain(8), Some(A));
+        assert_eq!(chains.client(B), Some(7));
     }
 
     #[test]

@@ -53,6 +53,7 @@ pub use judged::JudgedUpdate;
 pub use marks::ValueFault;
 pub use op::{BlockPath, BodyOp, Marks};
 pub use places::ContainerKind;
+pub use read::peek;
 pub use rule::BodyRule;
 pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection, ViewId};
 pub use body_view::{Block, BodyView, Inline, Node, Run};

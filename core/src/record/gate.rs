@@ -27,6 +27,12 @@ use std::{
     sync::Arc,
 };
 
+/// The actor and the time that a change names, if its form holds.
+pub fn peek(payload: &[u8]) -> Option<([u8; 16], i64)> {
+    let header = scan::scan(payload).ok()?;
+    Some((header.actor, header.time))
+}
+
 /// A change that passed, with what the index and the engine need of it.
 #[derive(Clone, Debug)]
 pub struct JudgedChange {

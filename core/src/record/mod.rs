@@ -56,7 +56,7 @@ pub use conflict::{Conflict, Contender};
 pub use doc::RecordDoc;
 pub use edit::RecordEdit;
 pub use error::EditError;
-pub use gate::{JudgedChange, RecordGate};
+pub use gate::{JudgedChange, RecordGate, peek};
 pub use genesis::{GENESIS_ACTOR, VERSION_KEY, genesis};
 pub use history::Written;
 pub use layout::{LIFE_KEY, set_key, set_value};

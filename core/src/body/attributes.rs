@@ -7,15 +7,16 @@ use super::{
     ids::ItemId,
     state::{Seat, State},
 };
+use yrs::block::ItemContent;
 
 impl State {
     /// The values one attribute ever had, in the engine's order; the last is the one that counts.
-    /// The gate keeps the order of sequences only. As `Item::integrate` of yrs does it: YATA, with
-    /// no right origins.
+    /// As `Item::integrate` of yrs 0.28.1 does it: YATA, with no right origins.
     pub(super) fn attribute_order(&self, seat: &Seat) -> Vec<ItemId> {
         let mut waiting: Vec<(ItemId, Option<ItemId>)> = Vec::new();
         for block in self.blocks() {
-            if self.seat(block).as_ref() == Some(seat) {
+            let value = matches!(block.content, ItemContent::Any(_));
+            if value && self.seat(block).as_ref() == Some(seat) {
                 for by in 0..block.len {
                     let left = match by.checked_sub(1) {
                         Some(before) => Some(block.id.plus(before)),

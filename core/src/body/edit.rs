@@ -70,7 +70,7 @@ impl BodyDoc {
 
     /// Notes an edit for its view's undo and tells of it.
     pub(super) fn finish_edit(&mut self, view: ViewId, at: Hlc, written: Written) -> BodyEdit {
-        self.histories.note(view, at, &written);
+        self.histories.note(view, at, &written, &self.gate);
         BodyEdit {
             payload: written.payload,
             patches: self.take_patches(),

@@ -219,6 +219,18 @@ impl BodyGate {
         })
     }
 
+    /// Where a unit stands: the unit that its container is (none: the root), and whether it stands
+    /// there as an attribute's value.
+    pub fn stands_in(&self, client: u64, clock: u32) -> Option<(Option<(u64, u32)>, bool)> {
+        let chain = self.chains.chain(client)?;
+        let run = self.index.locate(Unit { chain, clock })?;
+        let unit = match self.index.container(run.seat)?.unit {
+            Some(unit) => Some((self.chains.client(unit.chain)?, unit.clock)),
+            None => None,
+        };
+        Some((unit, run.attribute))
+    }
+
     /// The run of its container's sequence that a unit stands in; none for attributes.
     pub fn run_of(&self, client: u64, clock: u32) -> Option<UnitRun> {
         let chain = self.chains.chain(client)?;

@@ -157,6 +157,11 @@ impl IdRuns {
         self.clients.values().map(BTreeMap::len).sum()
     }
 
+    /// Number of units.
+    pub fn units(&self) -> u32 {
+        self.iter().fold(0, |sum, (_, len)| len.saturating_add(sum))
+    }
+
     /// Adds everything of another set.
     pub fn join(&mut self, other: &IdRuns) {
         for (id, len) in other.iter() {

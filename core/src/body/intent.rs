@@ -96,28 +96,13 @@ impl BodyDoc {
         ids: &IdMap,
     ) -> Result<BodyEdit, EditError> {
         let redone = self.redone.clone();
-        let gate = self.gate.clone();
         let now = |id: ItemId| redone.follow(ids.follow(id));
         let pieces = |id: ItemId, len: u32| -> Vec<(ItemId, u32)> {
-            let mut out = Vec::new();
-            for (_, id, len) in ids.pieces(id, len) {
-                for (_, id, len) in redone.pieces(id, len) {
-                    let mut by = 0_u32;
-                    while by < len {
-                        let at = id.plus(by);
-                        // Only units that stand side by side: what others put between stays.
-                        let Some(run) = gate.run_of(at.client, at.clock) else {
-                            by = by.saturating_add(1);
-                            continue;
-                        };
-                        let most = run.clock.saturating_add(run.len).saturating_sub(at.clock);
-                        let most = most.min(len.saturating_sub(by)).max(1);
-                        out.push((at, most));
-                        by = by.saturating_add(most);
-                    }
-                }
-            }
-            out
+            let again = ids.pieces(id, len).into_iter();
+            again
+                .flat_map(|(_, id, len)| redone.pieces(id, len))
+                .map(|(_, id, len)| (id, len))
+                .collect()
         };
         let written = self.write(place, |hand| {
             for (at, intent) in intents.iter().enumerate() {

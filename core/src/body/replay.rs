@@ -27,7 +27,9 @@ impl Hand<'_, '_> {
                 at, insert, marks, ..
             } => {
                 for (id, len) in intent.doomed.iter().flat_map(|(id, len)| pieces(*id, *len)) {
-                    self.delete_units(op, id, len)?;
+                    for (id, len) in self.side_by_side(id, len) {
+                        self.delete_units(op, id, len)?;
+                    }
                 }
                 if insert.is_empty() {
                     return Ok(());
@@ -138,6 +140,26 @@ impl Hand<'_, '_> {
                 )
             }
         }
+    }
+
+    /// Units cut where others have put something between them, which is not to be deleted.
+    fn side_by_side(&self, id: ItemId, len: u32) -> Vec<(ItemId, u32)> {
+        let mut out = Vec::new();
+        let mut by = 0_u32;
+        while by < len {
+            let at = id.plus(by);
+            let rest = len.saturating_sub(by);
+            let run = self.gate.run_of(at.client, at.clock);
+            let count = run.map_or(1, |run| {
+                let end = run.clock.saturating_add(run.len);
+                end.saturating_sub(at.clock).clamp(1, rest)
+            });
+            if run.is_some() {
+                out.push((at, count));
+            }
+            by = by.saturating_add(count);
+        }
+        out
     }
 
     /// Deletes what is left of units that stand side by side.

@@ -86,24 +86,41 @@ impl Revert<'_> {
                 }
             }
         }
+        let containers: Vec<ItemId> = self
+            .state
+            .blocks()
+            .filter(|block| block.is_container() && doomed.contains(block.id))
+            .map(|block| block.id)
+            .collect();
+        if containers.is_empty() {
+            return doomed;
+        }
         let mut held: BTreeMap<Parent, Vec<&Stored>> = BTreeMap::new();
         for block in self.state.blocks() {
-            if let Some(Seat { parent, key: None }) = self.state.seat(block) {
+            if let Some(Seat { parent, key: None }) = self.seat(block) {
                 held.entry(parent).or_default().push(block);
             }
         }
-        let containers = self
-            .state
-            .blocks()
-            .filter(|block| block.is_container() && doomed.contains(block.id));
         let kept: Vec<ItemId> = containers
-            .filter(|block| self.holds_others_work(block.id, &doomed, &held))
-            .map(|block| block.id)
+            .into_iter()
+            .filter(|id| self.holds_others_work(*id, &doomed, &held))
             .collect();
         for id in kept {
             doomed.remove(id);
         }
         doomed
+    }
+
+    /// Where a block stands. The gate's index knows it at once; only an attribute's name has to be
+    /// looked for along the few values it had.
+    fn seat(&self, block: &Stored) -> Option<Seat> {
+        let id = block.id;
+        let (parent, attribute) = self.doc.gate.stands_in(id.client, id.clock)?;
+        if attribute {
+            return self.state.seat(block);
+        }
+        let parent = parent.map(|(client, clock)| ItemId { client, clock });
+        Some(Seat { parent, key: None })
     }
 
     /// Whether something lives in a container that is not to be deleted. Nesting is bounded.
@@ -155,7 +172,7 @@ impl Revert<'_> {
 
     /// Wants units `at..at + len` of a block, which were `old` when the step deleted them.
     fn want(&self, block: &Stored, old: ItemId, at: ItemId, len: u32, wanted: &mut Wanted) {
-        let Some(seat) = self.state.seat(block) else {
+        let Some(seat) = self.seat(block) else {
             return;
         };
         for (kept, len) in self.step.made.gaps(old, len) {

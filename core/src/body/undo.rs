@@ -3,7 +3,7 @@
 //! writes is composed by hand and judged before the document sees it (see [`super::revert`]).
 
 use super::{
-    Anchor, BodyDoc, BodyEdit, EditError,
+    Anchor, BodyDoc, BodyEdit, BodyGate, EditError,
     edit::{Written, check_size},
     ids::{IdRuns, ItemId},
     revert::Reverted,
@@ -17,6 +17,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Edits of one view this close together, in milliseconds of their stamps, are one step.
 pub const STEP_MS_MAX: u64 = 500;
+/// Units that one step makes again, and runs of them: more would not fit into one change set. What
+/// deleted more is several steps.
+const STEP_UNITS_MAX: u32 = 65_536;
+const STEP_RUNS_MAX: usize = 1_024;
 /// Steps one view remembers; the oldest is forgotten first.
 pub const STEPS_MAX: usize = 1_000;
 
@@ -67,15 +71,18 @@ enum Way {
 
 impl Histories {
     /// Notes an edit of a view.
-    pub(super) fn note(&mut self, view: ViewId, at: Hlc, written: &Written) {
+    pub(super) fn note(&mut self, view: ViewId, at: Hlc, written: &Written, gate: &BodyGate) {
         let history = self.views.entry(view).or_default();
         history.undone.clear();
-        let joins = history
+        let mut parts = parts(&written.deleted, gate).into_iter();
+        let first = parts.next().unwrap_or_default();
+        let soon = history
             .open
             .is_some_and(|last| at.millis().saturating_sub(last.millis()) < STEP_MS_MAX);
         history.open = Some(at);
         let selection = history.selection.take();
-        if !joins || history.done.is_empty() {
+        let joins = soon && history.done.back().is_some_and(|step| step.takes(&first));
+        if !joins {
             history.push(
                 Way::Redo,
                 Step {
@@ -86,13 +93,64 @@ impl Histories {
         }
         if let Some(step) = history.done.back_mut() {
             step.made.insert(written.from, written.made);
-            step.deleted.join(&written.deleted);
+            step.deleted.join(&first);
+        }
+        for deleted in parts {
+            history.push(
+                Way::Redo,
+                Step {
+                    deleted,
+                    selection,
+                    ..Step::default()
+                },
+            );
         }
     }
 
     fn of(&mut self, view: ViewId) -> &mut History {
         self.views.entry(view).or_default()
     }
+}
+
+impl Step {
+    /// Whether more deletions fit into the step.
+    fn takes(&self, more: &IdRuns) -> bool {
+        let units = self.deleted.units().saturating_add(more.units());
+        let runs = self.deleted.runs().saturating_add(more.runs());
+        units <= STEP_UNITS_MAX && runs <= STEP_RUNS_MAX
+    }
+}
+
+/// A set in parts that one change set each can make again; no character is cut in half.
+fn parts(set: &IdRuns, gate: &BodyGate) -> Vec<IdRuns> {
+    let mut parts = vec![IdRuns::default()];
+    let mut units = 0_u32;
+    for (id, len) in set.iter() {
+        let mut by = 0_u32;
+        while by < len {
+            let full = units >= STEP_UNITS_MAX;
+            if full
+                || parts
+                    .last()
+                    .is_some_and(|part| part.runs() >= STEP_RUNS_MAX)
+            {
+                parts.push(IdRuns::default());
+                units = 0;
+            }
+            let mut count = len
+                .saturating_sub(by)
+                .min(STEP_UNITS_MAX.saturating_sub(units));
+            if gate.is_second_half(id.client, id.plus(by.saturating_add(count)).clock) {
+                count = count.saturating_add(1);
+            }
+            if let Some(part) = parts.last_mut() {
+                part.insert(id.plus(by), count);
+            }
+            units = units.saturating_add(count);
+            by = by.saturating_add(count);
+        }
+    }
+    parts
 }
 
 impl History {

@@ -235,6 +235,26 @@ fn what_is_missed_in_a_block_that_was_made_again_comes_back_there() {
     assert_eq!(there.tree(), here.tree());
 }
 
+#[test]
+fn what_is_too_large_to_come_back_at_once_comes_back_in_steps() {
+    let mut here = Replica::new(BodyLayout::Text, 0);
+    let mut there = Replica::new(BodyLayout::Text, 1);
+    for text in [
+        "\u{4e16}".repeat(80_000),
+        "x".to_owned() + &"😀".repeat(40_000),
+    ] {
+        there.receive(&here.edit(&[splice(&[], 0, 0, &text)]));
+    }
+    let whole = here.doc.digest();
+    there.receive(&here.edit(&[splice(&[], 0, 160_001, "")]));
+    assert_eq!(here.doc.steps(VIEW), (5, 0));
+    for _ in 0..3 {
+        there.receive(&here.undo().unwrap());
+    }
+    assert_eq!(here.doc.digest(), whole);
+    assert_eq!(there.doc.digest(), whole);
+}
+
 /// Undoing all of one writer's steps leaves exactly what the others wrote.
 #[test]
 fn undo_of_ones_own_keeps_all_that_others_wrote() {

@@ -99,8 +99,10 @@ fn content() -> Vec<(&'static str, &'static str, Vec<Verified>)> {
 
 #[test]
 fn frames_are_written_as_they_were_and_what_was_written_is_read() {
-    let mut stream = Stream::default();
-    stream.press = Press::plain();
+    let mut stream = Stream {
+        press: Press::plain(),
+        ..Stream::default()
+    };
     for (name, about, changes) in content() {
         let frame = stream
             .encoder

@@ -111,7 +111,7 @@ impl World {
             header.author = UserId(rng.bytes());
         }
         if bit(3) {
-            header.on_behalf_of = (number % 2 == 0).then(|| UserId(rng.bytes()));
+            header.on_behalf_of = number.is_multiple_of(2).then(|| UserId(rng.bytes()));
         }
         if bit(4) {
             header.schema = SchemaId(rng.bytes());
@@ -132,7 +132,7 @@ impl World {
             };
         }
         if bit(8) {
-            header.key_epoch = (number % 2 == 0).then_some(number as u32);
+            header.key_epoch = number.is_multiple_of(2).then_some(number as u32);
         }
         if bit(9) {
             header.extension = vec![number as u8; number as usize % 50];
@@ -171,7 +171,7 @@ impl World {
         header.deps.sort_by_key(|dep| dep.chain);
         self.hlc = match number % 4 {
             0 => self.hlc + 1,
-            1 => (self.hlc | 0xffff) + 1 + ((number >> 32) % 500 << 16),
+            1 => (self.hlc | 0xffff) + 1 + (((number >> 32) % 500) << 16),
             2 => self.hlc.saturating_sub(number >> 40),
             _ => number >> 1,
         } % Hlc::MAX.0;

@@ -7,8 +7,11 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 mod chunk;
+mod chunk_writer;
 mod column;
+mod column_writer;
 mod pack;
+mod packer;
 mod routes;
 mod tables;
 mod unpack;

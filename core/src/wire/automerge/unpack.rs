@@ -3,7 +3,8 @@
 
 use super::{
     ACTOR, CHANGE_FLAGS, EXTRA, Given, MESSAGE, MORE_DEPS, Mark, PREV_COVERED, RAW, START_CODED,
-    chunk::{ActorBytes, Chunk, ChunkWriter, Head, Op, OpId, hash_of},
+    chunk::{ActorBytes, Chunk, Head, Key, Op, OpId, hash_of},
+    chunk_writer::ChunkWriter,
     column::put_sleb,
     tables::{Cursor, Geneses, Lesson, Pen, Tables},
     walk::{Sink, Walk},
@@ -180,7 +181,12 @@ pub(super) fn rebuild(
         message,
         extra,
     });
-    let genesis = start_op.saturating_sub(1);
+    // What else the document's first change has seen is its genesis alone.
+    let genesis = if given.first {
+        start_op.saturating_sub(1)
+    } else {
+        0
+    };
     Ok(Rebuilt {
         chunk,
         mark: Mark { hash, max_op },
@@ -213,7 +219,7 @@ struct Named {
 impl<'a> Sink<'a> for Named {
     fn take(&mut self, op: &Op<'a>, _: OpId) -> Result<(), FormError> {
         self.actors.extend(op.obj.map(|id| id.actor));
-        if let super::chunk::Key::Element(id) = op.key {
+        if let Key::Element(id) = op.key {
             self.actors.insert(id.actor);
         }
         self.actors.extend(op.preds.iter().map(|id| id.actor));

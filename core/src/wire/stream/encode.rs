@@ -3,16 +3,15 @@
 
 use super::{
     DEP_BACK, DEP_FULL, DEP_HERE, DEPS_CODED, DEPS_NONE, FIELDS, HUSK, JUMP, ROUTE, SAME, STEP,
+    columns::Columns,
     context::{Context, Document, DocumentKey, Pen},
     decode::Decoder,
-    flush,
     frame::{Body, Press},
     routes,
 };
 use crate::{
-    changeset::{ChangeSet, Dep, EngineKind, Header, Payload, Proof, Verified},
+    changeset::{Dep, EngineKind, Header, Payload, Verified},
     hlc::Hlc,
-    id::ChangeSetId,
     limits,
     wire::{
         automerge::{self, Given, Mark},
@@ -378,96 +377,5 @@ impl Document {
                 &header.part,
                 &header.engine,
             )
-    }
-}
-
-/// A frame's body in the making: like beside like, which is what zstd sees best.
-struct Columns<'a> {
-    flags: Vec<u8>,
-    writers: Vec<u8>,
-    stamps: Vec<u8>,
-    rare: Vec<u8>,
-    payloads: Vec<Vec<u8>>,
-    proofs: Vec<(&'a Proof, ChangeSetId)>,
-    /// Bytes of the payloads above.
-    bytes: usize,
-    ops_left: usize,
-    deps_left: usize,
-    rebuilt_left: usize,
-}
-
-impl Default for Columns<'_> {
-    fn default() -> Self {
-        Columns {
-            flags: Vec::new(),
-            writers: Vec::new(),
-            stamps: Vec::new(),
-            rare: Vec::new(),
-            payloads: Vec::new(),
-            proofs: Vec::new(),
-            bytes: 0,
-            ops_left: limits::FRAME_OPS_MAX,
-            deps_left: limits::FRAME_DEPS_MAX,
-            rebuilt_left: limits::FRAME_REBUILT_BYTES_MAX,
-        }
-    }
-}
-
-impl Columns<'_> {
-    /// Whether one more change set stays within every bound of a frame. A single one always does.
-    fn takes(&self, change: &ChangeSet) -> bool {
-        let header = change.header();
-        let payload = header.payload_len as usize;
-        // What a record takes beside its payload at the very most: a header that shares nothing
-        // with the context, a flush's signature and a path of its own.
-        let proofs = self.proofs.len().saturating_add(1).saturating_mul(512);
-        let after = [
-            self.bytes,
-            self.rare.len(),
-            self.stamps.len(),
-            self.writers.len(),
-            proofs,
-        ]
-        .into_iter()
-        .fold(payload, usize::saturating_add)
-        .saturating_add(limits::HEADER_BYTES_MAX);
-        self.proofs.len() < limits::FRAME_CHANGE_SETS_MAX
-            && after <= limits::FRAME_BYTES_MAX
-            && self.ops_left >= 3usize.saturating_mul(limits::CHANGE_OPS_MAX)
-            && self.deps_left >= header.deps.len()
-            && self.rebuilt_left >= payload
-    }
-
-    fn charge(&mut self, header: &Header) {
-        self.deps_left = self.deps_left.saturating_sub(header.deps.len());
-        self.rebuilt_left = self
-            .rebuilt_left
-            .saturating_sub(header.payload_len as usize);
-    }
-
-    fn finish(self) -> Body {
-        let mut body = Vec::with_capacity(self.bytes.saturating_add(128));
-        let single = matches!(self.proofs.as_slice(), [(proof, _)] if proof.count == 1);
-        if !single {
-            put_number(&mut body, self.flags.len() as u64);
-        }
-        body.extend_from_slice(&self.flags);
-        body.extend_from_slice(&self.writers);
-        body.extend_from_slice(&self.stamps);
-        body.extend_from_slice(&self.rare);
-        flush::put(&mut body, &self.proofs, single);
-        // The last payload reaches to the end.
-        for payload in self.payloads.iter().rev().skip(1).rev() {
-            put_number(&mut body, payload.len() as u64);
-        }
-        body.extend(self.payloads.iter().filter_map(|payload| payload.first()));
-        for payload in &self.payloads {
-            body.extend_from_slice(payload.get(1..).unwrap_or_default());
-        }
-        Body {
-            bytes: body,
-            single,
-            ..Body::default()
-        }
     }
 }

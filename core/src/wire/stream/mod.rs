@@ -9,12 +9,15 @@
 //!
 //! | module | idea |
 //! |---|---|
-//! | `encode`, `decode` | the two ends |
+//! | `encode`, `columns` | the sending end; a frame's body in the making |
+//! | `decode`, `record`, `build` | the receiving end; a body taken apart; change sets rebuilt |
 //! | `context`, `pool` | what both know |
 //! | `fields`, `routes`, `flush` | parts of a change set's record |
 //! | `frame` | version, flags, length, compression |
 #![deny(clippy::arithmetic_side_effects)]
 
+mod build;
+mod columns;
 mod context;
 mod decode;
 mod encode;
@@ -22,6 +25,7 @@ mod fields;
 mod flush;
 mod frame;
 mod pool;
+mod record;
 mod routes;
 
 pub use decode::{Decoder, Received};

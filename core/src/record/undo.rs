@@ -256,7 +256,10 @@ fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece>
     // that neighbours which come back together stay together.
     let mut places: BTreeMap<OpKey, u32> = BTreeMap::new();
     let mut gone: BTreeMap<u32, Vec<&Removed>> = BTreeMap::new();
-    for removed in in_order(sequence.removed.iter().collect()).into_iter().rev() {
+    for removed in in_order(sequence.removed.iter().collect())
+        .into_iter()
+        .rev()
+    {
         let Some(stood) = place(&removed.id) else {
             continue;
         };

@@ -85,12 +85,19 @@ impl Replica {
         replaces: Option<ChangeSetId>,
     ) -> Result<(DocumentId, Edited), WriteError> {
         let chain = self.chain_of(kind);
-        let schema = chain.last().cloned().ok_or_else(|| WriteError::UnknownKind { kind: kind.to_owned() })?;
+        let schema = chain
+            .last()
+            .cloned()
+            .ok_or_else(|| WriteError::UnknownKind {
+                kind: kind.to_owned(),
+            })?;
         let id = DocumentId::of(&entity, part);
         let (writer, user) = self.writer(&schema, &id, part)?;
         if !self.documents.contains_key(&id) {
             let document = Document::new(entity, part, chain);
-            self.documents.insert(id, document.ok_or_else(|| unknown(&schema, part))?);
+            let mut document = document.ok_or_else(|| unknown(&schema, part))?;
+            document.listen(self.listening);
+            self.documents.insert(id, document);
         }
         let key = match self.standing.key_epoch() {
             Some(epoch) => Some(self.keys.get(&epoch).ok_or(WriteError::NoKey { epoch })?),
@@ -109,11 +116,18 @@ impl Replica {
             view,
         };
         let Some(document) = self.documents.get_mut(&id) else {
-            return Err(WriteError::UnknownKind { kind: kind.to_owned() });
+            return Err(WriteError::UnknownKind {
+                kind: kind.to_owned(),
+            });
         };
         let mut edited = document.write(&pen, draft)?;
         let asked = Asked::of(draft, edited.noted.take());
-        self.open.push(Open { document: id, chain: pen.writer.chain, seq: edited.seq, id: edited.id });
+        self.open.push(Open {
+            document: id,
+            chain: pen.writer.chain,
+            seq: edited.seq,
+            id: edited.id,
+        });
         if let Some(asked) = asked {
             let intent = Intent {
                 id: edited.id,
@@ -138,11 +152,15 @@ impl Replica {
         part: &str,
     ) -> Result<(Writer, crate::id::UserId), WriteError> {
         let pen = self.pen.as_ref().ok_or(WriteError::NoPen)?;
-        let member =
-            self.standing.member(&pen.origin, self.standing.tip().number).ok_or(WriteError::NotAdmitted)?;
+        let member = self
+            .standing
+            .member(&pen.origin, self.standing.tip().number)
+            .ok_or(WriteError::NotAdmitted)?;
         let declared = schema.part(part).ok_or_else(|| unknown(schema, part))?;
         if declared.residency == Residency::Local {
-            return Err(WriteError::Local { part: part.to_owned() });
+            return Err(WriteError::Local {
+                part: part.to_owned(),
+            });
         }
         let chain = pen.chain();
         let actor = match declared.shape {
@@ -151,7 +169,14 @@ impl Replica {
                 Actor::Automerge(automerge_actor(&chain, document, &member.salt))
             }
         };
-        Ok((Writer { chain, author: pen.user, actor }, pen.user))
+        Ok((
+            Writer {
+                chain,
+                author: pen.user,
+                actor,
+            },
+            pen.user,
+        ))
     }
 
     /// Seals everything written since the last flush: one signature for up to
@@ -162,22 +187,33 @@ impl Replica {
     pub fn flush(&mut self, key: &SigningKey) -> Result<Vec<Verified>, SealError> {
         let mut groups: BTreeMap<bool, Vec<&ChangeSet>> = BTreeMap::new();
         for open in &self.open {
-            let Some(document) = self.documents.get(&open.document) else { continue };
+            let Some(document) = self.documents.get(&open.document) else {
+                continue;
+            };
             // What stopped counting before it was sealed is made again by a rebase, not sent.
             let chain = document.graph().chain(&open.chain);
             let kept = chain.and_then(|chain| document.kept(chain, open.seq));
             if let Some(kept) = kept.filter(|kept| kept.change.id() == open.id) {
-                groups.entry(is_synced(document)).or_default().push(&kept.change);
+                groups
+                    .entry(is_synced(document))
+                    .or_default()
+                    .push(&kept.change);
             }
         }
         let mut flushed = Vec::with_capacity(self.open.len());
         for group in groups.into_values() {
             for part in group.chunks(limits::FLUSH_CHANGE_SETS_MAX) {
-                flushed.extend(seal_verified(key, part.iter().map(|change| (*change).clone()).collect())?);
+                flushed.extend(seal_verified(
+                    key,
+                    part.iter().map(|change| (*change).clone()).collect(),
+                )?);
             }
         }
         for verified in &flushed {
-            if let Some(document) = self.documents.get_mut(&verified.change().header().document()) {
+            if let Some(document) = self
+                .documents
+                .get_mut(&verified.change().header().document())
+            {
                 document.prove_own(verified);
             }
         }
@@ -193,7 +229,9 @@ impl Replica {
 
 /// Whether a document's part goes to every member.
 fn is_synced(document: &Document) -> bool {
-    let part = document.schema().and_then(|schema: &Arc<Schema>| schema.part(document.part()));
+    let part = document
+        .schema()
+        .and_then(|schema: &Arc<Schema>| schema.part(document.part()));
     part.is_none_or(|part| part.residency == Residency::Synced)
 }
 

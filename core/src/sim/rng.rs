@@ -22,7 +22,10 @@ impl Rng {
 
     /// A number below `bound`; 0 where the bound is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() >> 1).unwrap_or(0).checked_rem(bound).unwrap_or(0)
+        usize::try_from(self.next() >> 1)
+            .unwrap_or(0)
+            .checked_rem(bound)
+            .unwrap_or(0)
     }
 
     /// True once in `of` times.

@@ -1,5 +1,11 @@
 //! What the scenarios share: a session of devices that work apart and exchange everything.
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used
+)]
 
 use anabranch_core::{
     body::{BodyOp, BodyView, Node},
@@ -33,7 +39,11 @@ pub fn verified(signed: &Signed) -> Verified {
 /// Where a change set stands.
 pub fn slot_of(signed: &Signed) -> Slot {
     let header = signed.change.header();
-    Slot { document: DocumentId::of(&header.entity, &header.part), chain: header.chain, seq: header.seq }
+    Slot {
+        document: DocumentId::of(&header.entity, &header.part),
+        chain: header.chain,
+        seq: header.seq,
+    }
 }
 
 /// Every order of `n` things.
@@ -61,7 +71,12 @@ pub fn shown(document: &Document) -> String {
         EngineDoc::Record(record) => format!("{:?}", record.project(&unnumbered)),
         EngineDoc::Body(body) => format!("{:?}", body.content()),
         EngineDoc::Log(log) => {
-            format!("{:#?}", log.entries().map(|(hlc, id, _, entry)| (hlc, id, entry)).collect::<Vec<_>>())
+            format!(
+                "{:#?}",
+                log.entries()
+                    .map(|(hlc, id, _, entry)| (hlc, id, entry))
+                    .collect::<Vec<_>>()
+            )
         }
     }
 }
@@ -81,9 +96,10 @@ pub fn title(document: &Document) -> Option<String> {
 pub fn tags(document: &Document) -> Vec<String> {
     match document.engine() {
         EngineDoc::Record(record) => match record.project(&unnumbered).fields.get("tags") {
-            Some(Value::List(tags)) => {
-                tags.iter().filter_map(|tag| tag.as_text().map(str::to_owned)).collect()
-            }
+            Some(Value::List(tags)) => tags
+                .iter()
+                .filter_map(|tag| tag.as_text().map(str::to_owned))
+                .collect(),
             _ => Vec::new(),
         },
         _ => Vec::new(),
@@ -106,7 +122,12 @@ impl Session {
         for _ in 0..members {
             lab.admit(Role::Member);
         }
-        Session { lab, now: NOW, sealed: Vec::new(), entities: Vec::new() }
+        Session {
+            lab,
+            now: NOW,
+            sealed: Vec::new(),
+            entities: Vec::new(),
+        }
     }
 
     /// How many control records there are.
@@ -138,12 +159,28 @@ impl Session {
 
     pub fn title(&mut self, station: usize, entity: EntityId, title: &str) {
         let field = vec!["title".to_owned()];
-        self.record(station, "page", entity, &[RecordOp::Put { field, value: title.into() }]);
+        self.record(
+            station,
+            "page",
+            entity,
+            &[RecordOp::Put {
+                field,
+                value: title.into(),
+            }],
+        );
     }
 
     pub fn tag(&mut self, station: usize, entity: EntityId, tag: &str) {
         let field = vec!["tags".to_owned()];
-        self.record(station, "page", entity, &[RecordOp::Add { field, value: tag.into() }]);
+        self.record(
+            station,
+            "page",
+            entity,
+            &[RecordOp::Add {
+                field,
+                value: tag.into(),
+            }],
+        );
     }
 
     pub fn write_error(&mut self, station: usize, entity: EntityId) -> String {
@@ -158,16 +195,29 @@ impl Session {
     fn forge_title(&mut self, station: usize, kind: &str, entity: EntityId) -> String {
         let now = self.tick();
         let field = vec!["title".to_owned()];
-        let ops = [RecordOp::Put { field, value: "forged".into() }];
+        let ops = [RecordOp::Put {
+            field,
+            value: "forged".into(),
+        }];
         let station = &mut self.lab.stations[station];
-        station.replica.write(now, kind, entity, "record", ViewId(0), &Draft::Record(&ops)).unwrap();
+        station
+            .replica
+            .write(now, kind, entity, "record", ViewId(0), &Draft::Record(&ops))
+            .unwrap();
         let sealed = station.flush().unwrap();
         let mut other = self.lab.empty_replica();
         let intake = other.receive(now, sealed.iter().map(verified).collect());
-        format!("{:?}", intake.arrivals.iter().map(|a| match &a.state {
-            anabranch_core::document::State::Refused(rule) => rule.to_string(),
-            other => format!("{other:?}"),
-        }).collect::<Vec<_>>())
+        format!(
+            "{:?}",
+            intake
+                .arrivals
+                .iter()
+                .map(|a| match &a.state {
+                    anabranch_core::document::State::Refused(rule) => rule.to_string(),
+                    other => format!("{other:?}"),
+                })
+                .collect::<Vec<_>>()
+        )
     }
 
     /// Seals what a station wrote. The session keeps it for those who have not seen it.
@@ -236,18 +286,35 @@ impl Session {
             0 => self.title(station, page, word),
             1 => self.tag(station, page, word),
             2 => {
-                let op = RecordOp::Put { field: field("status"), value: "doing".into() };
+                let op = RecordOp::Put {
+                    field: field("status"),
+                    value: "doing".into(),
+                };
                 self.record(station, "task", task, &[op]);
             }
             3 => {
-                let op = RecordOp::Splice { field: field("notes"), at: 0, delete: 0, insert: word.into() };
+                let op = RecordOp::Splice {
+                    field: field("notes"),
+                    at: 0,
+                    delete: 0,
+                    insert: word.into(),
+                };
                 self.record(station, "task", task, &[op]);
             }
             4 => {
                 let entry = Entry::from([("text".to_owned(), Scalar::Text(word.to_owned()))]);
                 let now = self.tick();
                 let replica = &mut self.lab.stations[station].replica;
-                replica.write(now, "page", page, "log.comments", ViewId(0), &Draft::Entry(&entry)).unwrap();
+                replica
+                    .write(
+                        now,
+                        "page",
+                        page,
+                        "log.comments",
+                        ViewId(0),
+                        &Draft::Entry(&entry),
+                    )
+                    .unwrap();
             }
             _ => self.type_into(station, page, word, rng),
         }
@@ -267,10 +334,18 @@ impl Session {
             }],
             units => {
                 let at = rng.below(2) as u32 * units;
-                vec![BodyOp::Splice { text: vec![0], at, delete: 0, insert: word.to_owned(), marks: None }]
+                vec![BodyOp::Splice {
+                    text: vec![0],
+                    at,
+                    delete: 0,
+                    insert: word.to_owned(),
+                    marks: None,
+                }]
             }
         };
-        replica.write(now, "page", page, "body", ViewId(0), &Draft::Body(&ops)).unwrap();
+        replica
+            .write(now, "page", page, "body", ViewId(0), &Draft::Body(&ops))
+            .unwrap();
     }
 }
 

@@ -155,7 +155,8 @@ impl Book {
             });
             let deleted: BTreeSet<OpKey> = deleted.collect();
             for sequence in self.sequences(&path) {
-                sequence.removed.retain(|removed| !deleted.contains(&removed.id));
+                let gone = sequence.removed.iter_mut().filter(|one| deleted.contains(&one.id));
+                gone.for_each(|removed| removed.value = None);
             }
         }
     }
@@ -266,8 +267,11 @@ fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece>
     }
     for (at, removed) in gone {
         let entries = in_order(removed).into_iter();
-        let entries = entries.map(|one| (one.id, one.value.clone())).collect();
-        pieces.push((at, Piece::Restore { at, entries }));
+        let entries = entries.filter_map(|one| Some((one.id, one.value.clone()?)));
+        let entries: Vec<(OpKey, Value)> = entries.collect();
+        if !entries.is_empty() {
+            pieces.push((at, Piece::Restore { at, entries }));
+        }
     }
     // At one place the removal comes first: it began behind what comes back.
     pieces.sort_by_key(|(at, piece)| (Reverse(*at), matches!(piece, Piece::Restore { .. })));

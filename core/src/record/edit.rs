@@ -5,7 +5,7 @@
 
 use super::{
     EditError, FieldPath, LIFE_KEY, Life, RecordDoc, RecordOp, deltas,
-    doc::{blank, has_life, heads},
+    doc::{blank, heads},
     rules::Candidate as Written,
     session::{Effects, Pending, Rules, Session},
     target::Target,
@@ -70,14 +70,18 @@ impl RecordDoc {
             .iter()
             .map(|op| Target::of(fields, op))
             .collect::<Result<_, _>>()?;
-        self.open(place)?;
+        let (actor, start_op) = self.open(place)?;
         let life = self.life();
+        let rules = Rules {
+            history: &self.history,
+            names: &self.names,
+            gate: &self.gate,
+            start_op,
+            actor,
+        };
         let mut session = Session::new(
             self.engine.transaction(),
-            Rules {
-                history: &self.history,
-                names: &self.names,
-            },
+            rules,
             (place.hlc, life),
         );
         for (op, target) in ops.iter().zip(targets) {
@@ -113,18 +117,22 @@ impl RecordDoc {
     ) -> Result<Option<RecordEdit>, EditError> {
         let schema = place.schema.clone();
         let fields = fields_of(&schema, &self.part)?;
-        self.open(place)?;
+        let (actor, start_op) = self.open(place)?;
         let life = self.life();
         let mut tried = 0usize;
         for step in self.book.steps(view, making).iter().rev() {
             tried = tried.saturating_add(1);
             let plan = plan(&self.reader(), step);
+            let rules = Rules {
+                history: &self.history,
+                names: &self.names,
+                gate: &self.gate,
+                start_op,
+                actor,
+            };
             let mut session = Session::new(
                 self.engine.transaction(),
-                Rules {
-                    history: &self.history,
-                    names: &self.names,
-                },
+                rules,
                 (place.hlc, life),
             );
             take_back(&mut session, (step, &plan, &self.book, view), fields)?;
@@ -139,41 +147,34 @@ impl RecordDoc {
     }
 
     fn life(&self) -> Life {
-        if !has_life(&self.engine) {
-            return Life::Alive;
+        if self.history.touches(LIFE_KEY) {
+            self.reader().life(self.policy())
+        } else {
+            Life::Alive
         }
-        self.reader().life(self.policy())
     }
 
-    /// Brings the engine to where the edit stands: its writer, its genesis, its heads.
-    fn open(&mut self, place: &Place) -> Result<(), EditError> {
+    /// Brings the engine to where the edit stands: its writer, its genesis, its heads. Gives the
+    /// writer's actor and the counter of the edit's first operation.
+    fn open(&mut self, place: &Place) -> Result<([u8; 16], u64), EditError> {
         let chain = place.chain;
         let Some(Actor::Automerge(actor)) = self.history.writer(chain).map(|by| by.actor) else {
             return Err(EditError::UnknownChain { chain });
         };
-        let not_at_heads = EditError::NotAtHeads {
-            chain,
-            seq: place.seq,
-        };
+        let not_at_heads = EditError::NotAtHeads { chain, seq: place.seq };
         if self.history.held(chain).checked_add(1) != Some(place.seq) {
             return Err(not_at_heads);
         }
         let version = place.schema.version() as usize;
         let known = version.checked_sub(1).and_then(|at| self.schemas.get(at));
         if known.map(|schema| schema.id()) != Some(place.schema.id()) {
-            return Err(EditError::UnknownSchema {
-                version: place.schema.version(),
-            });
+            return Err(EditError::UnknownSchema { version: place.schema.version() });
         }
-        self.hold_genesis(version.max(self.genesis.needed))
-            .map_err(EditError::Stuck)?;
+        self.hold_genesis(version.max(self.genesis.needed)).map_err(EditError::Stuck)?;
 
         let mut wanted: Vec<ChangeHash> = Vec::new();
         for (chain, seq) in &place.frontier {
-            let note = self
-                .history
-                .note(*chain, *seq)
-                .ok_or(not_at_heads.clone())?;
+            let note = self.history.note(*chain, *seq).ok_or(not_at_heads.clone())?;
             wanted.push(note.hash);
         }
         if (place.genesis_before as usize) < version {
@@ -188,7 +189,9 @@ impl RecordDoc {
         if self.engine.get_actor().to_bytes() != actor {
             self.engine.set_actor(ActorId::from(actor));
         }
-        Ok(())
+        let genesis = self.gate.genesis().get(..self.genesis.held).unwrap_or_default();
+        let genesis = genesis.last().map_or(0, |last| last.max_op());
+        Ok((actor, self.history.max_op().max(genesis).saturating_add(1)))
     }
 
     /// Lets the engine hold exactly this much of the genesis chain. More than needed is there only
@@ -218,21 +221,15 @@ impl RecordDoc {
             None => return Err(EditError::Stuck(REMAKING)),
         };
         let verdict = if payload.len() > limits::PAYLOAD_BYTES_MAX {
-            Err(EditError::TooLarge {
-                bytes: payload.len(),
-            })
+            Err(EditError::TooLarge { bytes: payload.len() })
         } else {
-            let candidate = Candidate {
-                place,
-                payload: &payload,
-            };
+            let candidate = Candidate { place, payload: &payload };
             self.gate.judge(&candidate).map_err(EditError::Refused)
         };
         let judged = match verdict {
             Ok(judged) => judged,
             Err(error) => {
-                self.remake(&BTreeSet::from([hash]))
-                    .map_err(EditError::Stuck)?;
+                self.remake(&BTreeSet::from([hash])).map_err(EditError::Stuck)?;
                 return Err(error);
             }
         };
@@ -321,7 +318,5 @@ const REMAKING: Stuck = Stuck {
 /// The record's fields in the schema that an edit is made under.
 fn fields_of<'s>(schema: &'s Schema, part: &str) -> Result<&'s FieldMap, EditError> {
     let fields = schema.part(part).and_then(|part| part.fields());
-    fields.ok_or(EditError::UnknownSchema {
-        version: schema.version(),
-    })
+    fields.ok_or(EditError::UnknownSchema { version: schema.version() })
 }

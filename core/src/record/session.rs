@@ -3,7 +3,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    EditError, FieldPath, OpKey, RecordOp,
+    EditError, FieldPath, OpKey, RecordGate, RecordOp,
     layout::{LIFE_KEY, set_key},
     life::Life,
     read::{Reader, Spot},
@@ -22,7 +22,7 @@ use crate::{
     value::Value,
 };
 use automerge::{
-    AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
+    ActorId, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
     transaction::{CommitOptions, Transactable, Transaction},
 };
 use std::{
@@ -65,15 +65,33 @@ pub(crate) struct Session<'a, 'd> {
     added: BTreeSet<(FieldPath, String)>,
 }
 
+/// What a register or group holds.
+struct Standing {
+    /// The candidates.
+    values: Vec<Value>,
+    /// The one that readers see; null for none.
+    shown: Value,
+    /// The engine's own choice where this edit writes.
+    winner: Option<Value>,
+}
+
 /// What reading needs beside the engine.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub history: &'a super::history::History,
     pub names: &'a super::names::Names,
+    pub gate: &'a RecordGate,
+    /// The counter of the edit's first operation.
+    pub start_op: u64,
+    pub actor: [u8; 16],
 }
 
 impl<'a, 'd> Session<'a, 'd> {
-    pub(crate) fn new(tx: Transaction<'d>, rules: Rules<'a>, (hlc, life): (Hlc, Life)) -> Self {
+    pub(crate) fn new(
+        tx: Transaction<'d>,
+        rules: Rules<'a>,
+        (hlc, life): (Hlc, Life),
+    ) -> Self {
         Session {
             tx,
             rules,
@@ -105,11 +123,7 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     /// Does one operation that suits the schema.
-    pub(crate) fn run(
-        &mut self,
-        op: &RecordOp,
-        target: Option<Target<'_>>,
-    ) -> Result<(), EditError> {
+    pub(crate) fn run(&mut self, op: &RecordOp, target: Option<Target<'_>>) -> Result<(), EditError> {
         let Some(target) = target else {
             return self.turn(matches!(op, RecordOp::RestoreEntity));
         };
@@ -126,9 +140,9 @@ impl<'a, 'd> Session<'a, 'd> {
             RecordOp::Insert { at, value, .. } => self.insert(target, path, *at, value),
             RecordOp::Delete { at, count, .. } => self.delete(target, path, *at, *count),
             RecordOp::Append { value, .. } => self.append(target, path, value),
-            RecordOp::Splice {
-                at, delete, insert, ..
-            } => self.splice(target, path, *at, *delete, insert),
+            RecordOp::Splice { at, delete, insert, .. } => {
+                self.splice(target, path, *at, *delete, insert)
+            }
             RecordOp::DeleteEntity => self.turn(false),
             RecordOp::RestoreEntity => self.turn(true),
         }
@@ -137,23 +151,17 @@ impl<'a, 'd> Session<'a, 'd> {
     fn put(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
         let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
         let own = self.spot(target)?;
-        let standing = self.standing(target.rule, &spots);
-        if matches!(target.rule, MergeRule::Once(_)) && !standing.is_empty() {
+        let standing = self.standing(&spots, &own)?;
+        if matches!(target.rule, MergeRule::Once(_)) && !standing.values.is_empty() {
             return Err(EditError::AlreadySet { field: path });
         }
-        let same = |other: &Value| other == value;
-        if standing.iter().all(same) && (!standing.is_empty() || *value == Value::Null) {
+        let mut others = standing.values.iter().filter(|other| *other != value);
+        let other = others.next();
+        if other.is_none() && (!standing.values.is_empty() || *value == Value::Null) {
             return Ok(());
         }
-        if matches!(target.rule, MergeRule::Open(_)) && standing.is_empty() {
+        if matches!(target.rule, MergeRule::Open(_)) && standing.values.is_empty() {
             self.room(&path, self.tx.length(&own.0))?;
-        }
-        if let MergeRule::Lww(_) | MergeRule::Keep(_) | MergeRule::Open(_) | MergeRule::Group(_) =
-            target.rule
-        {
-            let reader = self.reader();
-            let before = reader.at_path(&path).value.unwrap_or(Value::Null);
-            self.effects.step.register(&path, before);
         }
         match value {
             Value::Map(members) => {
@@ -165,15 +173,23 @@ impl<'a, 'd> Session<'a, 'd> {
                 }
             }
             value => {
+                let repeats = standing.winner.as_ref() == Some(value);
+                let other = other.and_then(to_scalar).unwrap_or(ScalarValue::Null);
                 let wanted = to_scalar(value).unwrap_or(ScalarValue::Null);
-                let other = standing
-                    .iter()
-                    .find(|other| **other != *value)
-                    .and_then(to_scalar);
-                self.write(&own, wanted, other.unwrap_or(ScalarValue::Null))?;
+                self.write(&own, wanted, repeats.then_some(other))?;
             }
         }
-        self.effects.patches.push(Pending::Value(path));
+        if !matches!(target.rule, MergeRule::Once(_)) {
+            self.effects.step.register(&path, standing.shown);
+        }
+        self.effects.patches.push(match value {
+            // A default may show instead.
+            Value::Null => Pending::Value(path),
+            value => Pending::Done(Patch::Put {
+                path: steps(&path),
+                value: value.clone(),
+            }),
+        });
         Ok(())
     }
 
@@ -184,40 +200,51 @@ impl<'a, 'd> Session<'a, 'd> {
         &mut self,
         (object, key): &Spot,
         wanted: ScalarValue,
-        other: ScalarValue,
+        before: Option<ScalarValue>,
     ) -> Result<(), EditError> {
-        let winner = self.tx.get(object, key.as_str()).map_err(failed)?;
-        let repeats = winner.is_some_and(|(value, _)| value.as_scalar() == Some(&wanted));
-        if repeats {
-            self.tx.put(object, key.as_str(), other).map_err(failed)?;
+        for value in before.into_iter().chain([wanted]) {
+            self.tx.put(object, key.as_str(), value).map_err(failed)?;
         }
-        self.tx.put(object, key.as_str(), wanted).map_err(failed)
+        Ok(())
     }
 
-    /// The candidates at some places; what this edit wrote itself has replaced all others.
-    fn standing(&self, rule: &MergeRule, spots: &[Spot]) -> Vec<Value> {
+    /// What a register or group holds at some places. What this edit wrote itself has replaced all
+    /// others.
+    fn standing(&self, spots: &[Spot], own: &Spot) -> Result<Standing, EditError> {
         let reader = self.reader();
-        let own = spots.iter().find_map(|(object, key)| {
-            let (value, id) = self.tx.get(object, key.as_str()).ok()??;
-            if reader.stamp(&id).is_some() {
-                return None;
+        let mut candidates = Vec::new();
+        let mut written = None;
+        let mut winner = None;
+        for spot in spots {
+            let (object, key) = spot;
+            for (value, id) in self.tx.get_all(object, key.as_str()).map_err(failed)? {
+                let read = match value.as_scalar() {
+                    Some(scalar) => from_scalar(scalar),
+                    None => reader.entry(&id),
+                };
+                if spot == own {
+                    winner = Some(read.clone());
+                }
+                match reader.stamp(&id) {
+                    Some(stamp) => candidates.push(Candidate { stamp, value: read }),
+                    None => written = Some(read),
+                }
             }
-            Some(match value.as_scalar() {
-                Some(scalar) => from_scalar(scalar),
-                None => reader.entry(&id),
-            })
-        });
-        if let Some(own) = own {
-            return vec![own];
         }
-        let candidates = match rule {
-            MergeRule::Group(_) => reader.groups(spots),
-            _ => reader.values(spots),
-        };
-        candidates
-            .into_iter()
-            .map(|candidate| candidate.value)
-            .collect()
+        if let Some(value) = written {
+            return Ok(Standing {
+                values: vec![value.clone()],
+                shown: value,
+                winner,
+            });
+        }
+        let candidates = reader.unreplaced(spots, candidates);
+        let shown = super::rules::lww(&candidates).map(|shown| shown.value.clone());
+        Ok(Standing {
+            shown: shown.unwrap_or(Value::Null),
+            values: candidates.into_iter().map(|candidate| candidate.value).collect(),
+            winner,
+        })
     }
 
     fn increment(&mut self, target: Target<'_>, path: FieldPath, by: i64) -> Result<(), EditError> {
@@ -226,19 +253,16 @@ impl<'a, 'd> Session<'a, 'd> {
             Some(Value::Int(value)) => value,
             _ => return Err(missing()),
         };
-        if value.checked_add(by).is_none() {
-            return Err(EditError::CounterRange {
-                field: path,
-                value,
-                by,
-            });
-        }
+        let Some(sum) = value.checked_add(by) else {
+            return Err(EditError::CounterRange { field: path, value, by });
+        };
         if by != 0 {
-            self.tx
-                .increment(&object, key.as_str(), by)
-                .map_err(failed)?;
+            self.tx.increment(&object, key.as_str(), by).map_err(failed)?;
             self.effects.step.counter(&path, by);
-            self.effects.patches.push(Pending::Value(path));
+            self.effects.patches.push(Pending::Done(Patch::Put {
+                path: steps(&path),
+                value: Value::Int(sum),
+            }));
         }
         Ok(())
     }
@@ -295,9 +319,7 @@ impl<'a, 'd> Session<'a, 'd> {
     fn patch_element(&mut self, mut path: FieldPath, key: String, value: Value) {
         path.push(key);
         let path = steps(&path);
-        self.effects
-            .patches
-            .push(Pending::Done(Patch::Put { path, value }));
+        self.effects.patches.push(Pending::Done(Patch::Put { path, value }));
     }
 
     fn insert(
@@ -310,12 +332,7 @@ impl<'a, 'd> Session<'a, 'd> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         if at as usize > entries {
-            return Err(EditError::OutOfList {
-                field: path,
-                at,
-                count: 0,
-                entries,
-            });
+            return Err(EditError::OutOfList { field: path, at, count: 0, entries });
         }
         self.room(&path, entries)?;
         let scalar = to_scalar(value).ok_or_else(missing)?;
@@ -341,12 +358,7 @@ impl<'a, 'd> Session<'a, 'd> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         if (at as usize).saturating_add(count as usize) > entries {
-            return Err(EditError::OutOfList {
-                field: path,
-                at,
-                count,
-                entries,
-            });
+            return Err(EditError::OutOfList { field: path, at, count, entries });
         }
         if count == 0 {
             return Ok(());
@@ -360,11 +372,7 @@ impl<'a, 'd> Session<'a, 'd> {
                 entries.push((id, from_scalar(scalar)));
             }
         }
-        let beside = self.beside(
-            &list,
-            at as usize,
-            (at as usize).saturating_add(count as usize),
-        );
+        let beside = self.beside(&list, at as usize, (at as usize).saturating_add(count as usize));
         self.effects.step.removed(&path, beside, entries);
         for _ in 0..count {
             self.tx.delete(&list, at as usize).map_err(failed)?;
@@ -377,12 +385,7 @@ impl<'a, 'd> Session<'a, 'd> {
         Ok(())
     }
 
-    fn append(
-        &mut self,
-        target: Target<'_>,
-        path: FieldPath,
-        value: &Value,
-    ) -> Result<(), EditError> {
+    fn append(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         self.room(&path, entries)?;
@@ -416,12 +419,7 @@ impl<'a, 'd> Session<'a, 'd> {
         let length = self.tx.length(&text);
         let end = (at as usize).saturating_add(delete as usize);
         if end > length {
-            return Err(EditError::OutOfText {
-                field: path,
-                at,
-                delete,
-                units: length,
-            });
+            return Err(EditError::OutOfText { field: path, at, delete, units: length });
         }
         for place in BTreeSet::from([at as usize, end]) {
             if splits_character(&self.tx, &text, place, length) {
@@ -430,14 +428,9 @@ impl<'a, 'd> Session<'a, 'd> {
             }
         }
         let coming = units(insert);
-        let after = length
-            .saturating_sub(delete as usize)
-            .saturating_add(coming);
+        let after = length.saturating_sub(delete as usize).saturating_add(coming);
         if after > limits::TEXT_UNITS_MAX && coming > 0 {
-            return Err(EditError::TextTooLong {
-                field: path,
-                units: after,
-            });
+            return Err(EditError::TextTooLong { field: path, units: after });
         }
         if delete == 0 && insert.is_empty() {
             return Ok(());
@@ -456,21 +449,13 @@ impl<'a, 'd> Session<'a, 'd> {
             let beside = self.beside(&text, at as usize, end);
             self.effects.step.removed(&path, beside, characters);
         }
+        // The engine writes one operation per character that comes, then the deletions.
+        let first = self.rules.start_op.saturating_add(self.tx.pending_ops() as u64);
+        let ids = insert.chars().zip(first..);
+        let ids = ids.map(|(_, counter)| OpKey { counter, actor: self.rules.actor });
+        self.effects.step.inserted(&path, ids);
         let count = isize::try_from(delete).map_err(|_| missing())?;
-        self.tx
-            .splice_text(&text, at as usize, count, insert)
-            .map_err(failed)?;
-        if let Some(first) = self.element(&text, at as usize)
-            && !insert.is_empty()
-        {
-            // One operation per character, counted on from the first.
-            let ids = insert.chars().zip(first.counter..);
-            let ids = ids.map(|(_, counter)| OpKey {
-                counter,
-                actor: first.actor,
-            });
-            self.effects.step.inserted(&path, ids);
-        }
+        self.tx.splice_text(&text, at as usize, count, insert).map_err(failed)?;
         self.effects.patches.push(Pending::Done(Patch::Splice {
             path: steps(&path),
             at,
@@ -488,11 +473,10 @@ impl<'a, 'd> Session<'a, 'd> {
             return Ok(());
         }
         let spot = (ROOT, LIFE_KEY.to_owned());
-        self.write(
-            &spot,
-            ScalarValue::Boolean(alive),
-            ScalarValue::Boolean(!alive),
-        )?;
+        let winner = self.tx.get(ROOT, LIFE_KEY).map_err(failed)?;
+        let (word, other) = (ScalarValue::Boolean(alive), ScalarValue::Boolean(!alive));
+        let repeats = winner.is_some_and(|(value, _)| value.as_scalar() == Some(&word));
+        self.write(&spot, word, repeats.then_some(other))?;
         self.effects.step.life(self.life.is_alive());
         self.life = wanted;
         self.effects.patches.push(Pending::Life);
@@ -503,10 +487,7 @@ impl<'a, 'd> Session<'a, 'd> {
     fn room(&self, path: &FieldPath, entries: usize) -> Result<(), EditError> {
         if entries >= limits::ENTRIES_MAX {
             let entries = entries.saturating_add(1);
-            return Err(EditError::TooManyEntries {
-                field: path.clone(),
-                entries,
-            });
+            return Err(EditError::TooManyEntries { field: path.clone(), entries });
         }
         Ok(())
     }
@@ -524,17 +505,17 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     fn object(&self, path: &[String]) -> Result<ObjId, EditError> {
-        path.iter().try_fold(ROOT, |object, name| {
-            let found = self.tx.get(&object, name.as_str()).map_err(failed)?;
-            found.map(|(_, id)| id).ok_or_else(missing)
-        })
+        if path.is_empty() {
+            return Ok(ROOT);
+        }
+        let made = self.rules.gate.container(path).ok_or_else(missing)?;
+        // The engine finds the actor's place by its name.
+        Ok(ObjId::Id(made.counter, ActorId::from(made.actor), 0))
     }
 
     /// What stands before one place and at another.
     fn beside(&self, list: &ObjId, from: usize, to: usize) -> (Option<OpKey>, Option<OpKey>) {
-        let left = from
-            .checked_sub(1)
-            .and_then(|before| self.element(list, before));
+        let left = from.checked_sub(1).and_then(|before| self.element(list, before));
         (left, self.element(list, to))
     }
 
@@ -578,8 +559,7 @@ impl Session<'_, '_> {
     }
 
     pub(crate) fn length(&self, path: &[String]) -> usize {
-        self.sequence(path)
-            .map_or(0, |object| self.tx.length(&object))
+        self.sequence(path).map_or(0, |object| self.tx.length(&object))
     }
 
     /// Notes that entries which were gone stand at a place again, under new ids.
@@ -588,13 +568,8 @@ impl Session<'_, '_> {
         let object = newest.and_then(|newest| self.sequence(&newest));
         let first = object.and_then(|object| self.element(&object, at as usize));
         if let Some(first) = first {
-            let new = (first.counter..).map(|counter| OpKey {
-                counter,
-                actor: first.actor,
-            });
-            self.effects
-                .renewed
-                .push((path.clone(), old.zip(new).collect()));
+            let new = (first.counter..).map(|counter| OpKey { counter, actor: first.actor });
+            self.effects.renewed.push((path.clone(), old.zip(new).collect()));
         }
     }
 }
@@ -644,22 +619,16 @@ pub(crate) fn steps(path: &[String]) -> Vec<PathStep> {
 
 /// The key of an element in a set.
 fn spelling(element: &Value, path: &FieldPath) -> Result<String, EditError> {
-    let none = || EditError::NoElement {
-        field: path.clone(),
-    };
+    let none = || EditError::NoElement { field: path.clone() };
     set_key(element).map(Cow::into_owned).ok_or_else(none)
 }
 
 fn failed(_: AutomergeError) -> EditError {
-    EditError::Stuck(Stuck {
-        doing: "writing an operation of a local edit",
-    })
+    EditError::Stuck(Stuck { doing: "writing an operation of a local edit" })
 }
 
 /// Genesis makes every container and the checks admit only values with a scalar form, so this is
 /// a defect of ours.
 fn missing() -> EditError {
-    EditError::Stuck(Stuck {
-        doing: "finding the place of a local edit",
-    })
+    EditError::Stuck(Stuck { doing: "finding the place of a local edit" })
 }

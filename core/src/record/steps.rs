@@ -36,8 +36,9 @@ pub(crate) struct Sequence {
 #[derive(Clone, Debug)]
 pub(crate) struct Removed {
     pub id: OpKey,
-    /// The entry, or the character as a text.
-    pub value: Value,
+    /// The entry, or the character as a text; none if the same step had put it in, so that it
+    /// only tells the order of its neighbours.
+    pub value: Option<Value>,
     pub left: Option<OpKey>,
     pub right: Option<OpKey>,
 }
@@ -86,12 +87,8 @@ impl Step {
         let rights: Vec<Option<OpKey>> = rights.chain([right]).collect();
         let lefts: Vec<Option<OpKey>> = lefts.collect();
         for (((id, value), left), right) in entries.into_iter().zip(lefts).zip(rights) {
-            sequence.take_out(Removed {
-                id,
-                value,
-                left,
-                right,
-            });
+            let value = Some(value);
+            sequence.take_out(Removed { id, value, left, right });
         }
     }
 
@@ -116,10 +113,11 @@ impl Step {
 }
 
 impl Sequence {
-    fn take_out(&mut self, removed: Removed) {
-        if !self.inserted.remove(&removed.id) {
-            self.removed.push(removed);
+    fn take_out(&mut self, mut removed: Removed) {
+        if self.inserted.remove(&removed.id) {
+            removed.value = None;
         }
+        self.removed.push(removed);
     }
 
     fn merge(&mut self, later: Sequence) {
@@ -139,14 +137,8 @@ pub(crate) fn in_order(mut removed: Vec<&Removed>) -> Vec<&Removed> {
     let mut waits = vec![0usize; removed.len()];
     let mut before: Vec<Vec<usize>> = vec![Vec::new(); removed.len()];
     for (at, one) in removed.iter().enumerate() {
-        let left = one
-            .left
-            .and_then(|id| places.get(&id))
-            .map(|left| (*left, at));
-        let right = one
-            .right
-            .and_then(|id| places.get(&id))
-            .map(|right| (at, *right));
+        let left = one.left.and_then(|id| places.get(&id)).map(|left| (*left, at));
+        let right = one.right.and_then(|id| places.get(&id)).map(|right| (at, *right));
         for (first, second) in left.into_iter().chain(right) {
             if let (Some(list), Some(count)) = (before.get_mut(first), waits.get_mut(second)) {
                 list.push(second);

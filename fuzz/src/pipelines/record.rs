@@ -106,7 +106,7 @@ fn seeds() -> Vec<Vec<u8>> {
     })
 }
 
-/// Of ten, five keep the operations in shape, three change columns, two change bytes.
+/// Of ten, four keep the operations in shape, four change columns, two change bytes.
 fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
     let (world, form, body) = match input {
         [world, form, body @ ..] => (*world, *form, body),
@@ -114,8 +114,8 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
     };
     let framed = form & FRAMED != 0;
     let made = match rng.below(10) {
-        0..5 if framed => twist::operations(rng, body).map(|body| (form | DRESSED, body)),
-        5..8 if framed => Chunk::parse(body).map(|mut chunk| {
+        0..4 if framed => twist::operations(rng, body).map(|body| (form | DRESSED, body)),
+        4..8 if framed => Chunk::parse(body).map(|mut chunk| {
             columns(rng, &mut chunk);
             (form | [0, DRESSED, DRESSED | ACQUAINTED][rng.below(3)], chunk.body())
         }),

@@ -15,7 +15,7 @@ pub(super) fn operations(rng: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     // Most keep the sort of what they change, so that many come through.
-    let mild = rng.below(10) < 7;
+    let mild = rng.one_in(2);
     for _ in 0..1 + rng.below(2) {
         if mild {
             value(rng, &mut change);

@@ -47,8 +47,8 @@ pub const TEXT_UNITS_MAX: usize = 5_000;
 /// Longest scalar string or byte string in a record.
 pub const SCALAR_BYTES_MAX: usize = 64 << 10;
 /// Most operations of one record change: a text of the longest kind replaced whole takes 10,000. The
-/// gate keeps 16 to 40 bytes for each, so that its memory stays below 1 MiB.
-pub const RECORD_OPS_MAX: usize = 16_384;
+/// gate keeps 24 bytes for each, and what judging one change allocates stays below 1 MiB.
+pub const RECORD_OPS_MAX: usize = 12_288;
 /// Most keys that one record change writes, and most groups and entries it makes: what the gate keeps
 /// of each is larger than of a plain operation.
 pub const RECORD_KEYS_MAX: usize = 4_096;
@@ -92,3 +92,24 @@ pub const CHAINS_MAX: usize = 65_536;
 pub const UNDO_STEP_MS: u64 = 500;
 /// Steps that a view of a record can take back; the oldest are forgotten.
 pub const UNDO_STEPS_MAX: usize = 512;
+/// Most change sets in one frame of the wire form: a whole flush.
+pub const FRAME_CHANGE_SETS_MAX: usize = FLUSH_CHANGE_SETS_MAX;
+/// Most dependencies that the change sets of one frame may name together, implied ones counted.
+pub const FRAME_DEPS_MAX: usize = 16 << 10;
+/// Most engine operations that one frame may expand to: what a frame costs the reader is bounded.
+pub const FRAME_OPS_MAX: usize = 4 * CHANGE_OPS_MAX;
+/// Most payload bytes that one frame may be rebuilt to.
+pub const FRAME_REBUILT_BYTES_MAX: usize = 4 << 20;
+/// Most a packed frame may unpack to, beside [`FRAME_BYTES_MAX`]: this and 16 times its length.
+pub const FRAME_UNPACKED_FREE_BYTES: usize = 64 << 10;
+/// Most documents in the context of one stream's direction; past it the context begins anew.
+pub const STREAM_DOCUMENTS_MAX: usize = 2_048;
+/// Most writers (a chain in a document) in the context of one stream's direction.
+pub const STREAM_WRITERS_MAX: usize = 4_096;
+/// Most change sets whose ids the context of one stream's direction remembers, newest kept.
+pub const STREAM_KNOWN_MAX: usize = 4_096;
+/// Most clients, actors, objects, keys and registers that the context of one stream's direction
+/// holds for all its documents together: about 3 MiB.
+pub const STREAM_ENTRIES_MAX: usize = 32 << 10;
+/// Most entries of each interning table of a stream.
+pub const STREAM_POOL_MAX: usize = 2_048;

@@ -1,5 +1,7 @@
 //! Values as an application sees them, the same whichever engine holds them.
 
+mod nested;
+
 use serde::{Deserialize, Serialize};
 use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
@@ -62,8 +64,9 @@ impl fmt::Debug for Finite {
     }
 }
 
-/// A value of a field, an entry of a log, an attribute of a block.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// A value of a field, an entry of a log, an attribute of a block. Deserializing refuses what is
+/// nested deeper than [`crate::limits::DEPTH_MAX`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Value {
     /// Nothing. In a record a null is the tombstone of a deleted register.
     Null,

@@ -15,7 +15,9 @@
 //! | [`ledger`] | the table of finished capabilities, and what is wrong with it |
 //! | [`licence`] | whether a licence expression is allowed |
 //! | [`repository`] | the repository's own files |
+//! | [`session`] | a recorded session of typing, made from the history of documents |
 
 pub mod ledger;
 pub mod licence;
 pub mod repository;
+pub mod session;

@@ -2,7 +2,7 @@
 //! what is absent.
 
 use anabranch_tests::repository;
-use std::{fs, path::Path};
+use std::fs;
 
 /// What core's sources never name, each with what stands in its place.
 const NOT_IN_CORE: &[(&str, &str)] = &[
@@ -25,10 +25,19 @@ const NOT_IN_CORE: &[(&str, &str)] = &[
     ("getrandom", "randomness is an argument"),
 ];
 
-/// The lines of a source that name something forbidden: number, what, and what to do.
+/// Where something of these is named all the same, and why that does no harm.
+const BUT: &[(&str, &str, &str)] = &[(
+    "core/src/body/marks.rs",
+    "HashMap",
+    "the engine's own values are made of it; core/src/body/canon.rs writes them in order",
+)];
+
+/// The lines of a source that name something forbidden: number, what, and what to do. Its unit
+/// tests may.
 fn forbidden(source: &str) -> Vec<(usize, &'static str, &'static str)> {
     let mut found = Vec::new();
-    for (at, line) in source.lines().enumerate() {
+    let source = source.split("#[cfg(test)]\nmod tests").next();
+    for (at, line) in source.unwrap_or_default().lines().enumerate() {
         let code = line.split("//").next().unwrap_or_default();
         for (word, instead) in NOT_IN_CORE {
             // `use std::{fs, ..}` names `std::fs` in two pieces.
@@ -62,14 +71,26 @@ fn core_has_no_clock_no_randomness_no_files_and_no_unordered_collections() {
     let files = repository::rust_files(&root.join("core/src")).unwrap();
     assert!(files.len() > 10, "core's sources were not found");
     let mut lines = Vec::new();
+    let mut excused = Vec::new();
     for file in files {
         let source = fs::read_to_string(&file).unwrap();
+        let place = file.strip_prefix(&root).unwrap().to_str().unwrap();
         for (line, word, instead) in forbidden(&source) {
-            let place = file.strip_prefix(&root).unwrap().display();
-            lines.push(format!("{place}:{line}: `{word}`: {instead}"));
+            match BUT.iter().find(|but| (but.0, but.1) == (place, word)) {
+                Some(but) => excused.push(but),
+                None => lines.push(format!("{place}:{line}: `{word}`: {instead}")),
+            }
         }
     }
     assert!(lines.is_empty(), "core is sans-IO:\n{}", lines.join("\n"));
+    for but in BUT {
+        assert!(
+            excused.contains(&but),
+            "{}: no excuse is needed any more for {}",
+            but.0,
+            but.1
+        );
+    }
 }
 
 #[test]
@@ -85,41 +106,4 @@ fn every_package_follows_the_lints_of_the_workspace() {
             "{package}/Cargo.toml: [lints] workspace = true"
         );
     }
-}
-
-#[test]
-fn readme_and_ci_name_one_test_command() {
-    let root = repository::root();
-    let read = |path: &str| fs::read_to_string(root.join(Path::new(path))).unwrap();
-    let command = "cargo test --workspace";
-    assert!(read("README.md").lines().any(|line| line.trim() == command));
-    assert!(read(".ci/run").contains(&format!("  {command} --no-fail-fast")));
-    assert!(read("CONTRIBUTING.md").contains(command));
-}
-
-/// Who adds a rule follows the walk; a file that it forgets would be found by the compiler alone.
-#[test]
-fn the_walk_through_adding_a_merge_rule_names_every_file_that_decides_about_rules() {
-    let root = repository::root();
-    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).unwrap();
-    let walk = text
-        .split("## ")
-        .find(|part| part.starts_with("Adding a merge rule"));
-    let mut decides = 0;
-    for file in repository::rust_files(&root.join("core/src")).unwrap() {
-        let source = fs::read_to_string(&file).unwrap();
-        let code = source.split("#[cfg(test)]").next().unwrap();
-        if code
-            .lines()
-            .any(|line| line.trim_start().starts_with("| MergeRule::"))
-        {
-            let name = format!("`{}`", file.file_name().unwrap().to_str().unwrap());
-            assert!(
-                walk.unwrap().contains(&name),
-                "the walk does not name {name}"
-            );
-            decides += 1;
-        }
-    }
-    assert!(decides > 5, "the search finds nothing any more");
 }

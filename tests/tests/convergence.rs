@@ -56,7 +56,15 @@ fn any_order_and_any_batches_of_a_busy_session_give_one_state() {
         let items: Vec<Item> = session.all().into_iter().map(Item::Change).collect();
         let digest = all_agree(&session.lab, session.known(), &items, 6);
         session.settle();
+        let fresh = deliver(&session.lab, session.known(), &items, &mut Rng::new(1));
         for station in &session.lab.stations {
+            for document in station.replica.documents() {
+                let other = fresh.document(document.entity(), document.part()).unwrap();
+                for aside in document.asides() {
+                    panic!("{:?} {:?} {}", aside.state, aside.kept.change.header(), document.part());
+                }
+                assert_eq!(shown(document), shown(other), "{} differs, seed {seed}", document.part());
+            }
             assert_eq!(station.replica.digest(), digest, "a replica that took part differs, seed {seed}");
         }
     }

@@ -1,6 +1,8 @@
 //! What each crate depends on, and what may stand in the tree at all. The rules for licences,
 //! banned crates and sources are read from deny.toml, so that there is one list.
 
+#![allow(clippy::unwrap_used)]
+
 use anabranch_tests::{licence, repository};
 use serde::Deserialize;
 use std::{collections::BTreeSet, process::Command};

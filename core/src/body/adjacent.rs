@@ -14,7 +14,8 @@ use super::{
     index::Seat,
     order::{NodeIdx, OrderList},
     rule::BodyRule,
-    scan::{Item, View},
+    scan::Item,
+    view::View,
 };
 use std::collections::BTreeMap;
 

@@ -2,15 +2,16 @@
 
 use super::{
     BlockPath, BodyDoc,
-    blocks::{Piece, block_at, segments},
+    blocks::{Piece, Segment, block_at, segments},
     doc::Root,
     ids::ItemId,
+    kept::unit_of,
     patch::block_path,
 };
 use serde::{Deserialize, Serialize};
 use yrs::{
     Assoc, BranchID, IndexedSequence, ReadTxn, StickyIndex, Text, Transact, Xml, XmlElementRef,
-    XmlFragmentRef, XmlOut, XmlTextRef, branch::Branch,
+    XmlFragmentRef, XmlOut, XmlTextRef,
 };
 
 /// A place between two units of a text, held by one of them. It survives edits on any replica;
@@ -52,112 +53,151 @@ pub struct Position {
     pub at: u32,
 }
 
+impl Anchor {
+    /// The same place held by another unit, where its own was made again.
+    pub(super) fn map(self, now: impl Fn(ItemId) -> ItemId) -> Anchor {
+        let held = match self.held {
+            Held::Unit(id) => Held::Unit(now(id)),
+            Held::Block(id) => Held::Block(now(id)),
+            Held::Root => Held::Root,
+        };
+        Anchor {
+            held,
+            side: self.side,
+        }
+    }
+
+    /// A place held by a unit.
+    pub(super) fn at_unit(unit: ItemId, side: Side) -> Anchor {
+        Anchor {
+            held: Held::Unit(unit),
+            side,
+        }
+    }
+
+    /// The end of a block's text, or of the root's.
+    pub(super) fn at_end(block: Option<ItemId>) -> Anchor {
+        Anchor {
+            held: block.map_or(Held::Root, Held::Block),
+            side: Side::After,
+        }
+    }
+}
+
 impl BodyDoc {
     /// Anchors a place; none where there is no such text or it is shorter.
     pub fn anchor(&self, text: &BlockPath, at: u32, side: Side) -> Option<Anchor> {
         let txn = self.engine.doc.transact();
-        let (held, len) = match &self.engine.root {
-            Root::Text(whole) if text.is_empty() => {
-                let len = whole.len(&txn);
-                let held = unit_beside(at, len, side).and_then(|unit| {
-                    unit_at(whole.sticky_index(&txn, unit, Assoc::After).as_ref())
-                });
-                (held.map_or(Held::Root, Held::Unit), len)
-            }
-            Root::Text(_) => return None,
-            Root::Tree(tree) => {
-                let block = block_at(&txn, tree, text)?;
-                let parts = segments(&txn, &block);
-                let len = parts
-                    .last()
-                    .map_or(0, |last| last.start.saturating_add(last.len));
-                let unit = unit_beside(at, len, side);
-                let held = unit.and_then(|unit| {
-                    let part = parts
-                        .iter()
-                        .find(|part| unit < part.start.saturating_add(part.len))?;
-                    match &part.what {
-                        Piece::Block(inner) => unit_of(inner.as_ref()),
-                        Piece::Text(text) => {
-                            let within = unit.checked_sub(part.start)?;
-                            unit_at(text.sticky_index(&txn, within, Assoc::After).as_ref())
-                        }
-                    }
-                });
-                let edge = unit_of(block.as_ref()).map(Held::Block)?;
-                (held.map_or(edge, Held::Unit), len)
-            }
-        };
-        (at <= len).then_some(Anchor { held, side })
+        anchor_in(&txn, &self.engine.root, text, at, side)
     }
 
     /// Where an anchor is now; none when the block it stood in is gone.
     pub fn resolve(&self, anchor: &Anchor) -> Option<Position> {
         let txn = self.engine.doc.transact();
-        match (&self.engine.root, anchor.held) {
-            (Root::Text(text), Held::Root) => Some(Position {
-                path: BlockPath::new(),
-                at: edge(anchor.side, text.len(&txn)),
-            }),
-            (Root::Text(_), Held::Block(_)) | (Root::Tree(_), Held::Root) => None,
-            (Root::Tree(tree), Held::Block(unit)) => {
-                let branch = BranchID::get_nested(&txn, &self.now(unit).to_yrs())?;
-                let block = XmlElementRef::from(branch);
-                let len = segments(&txn, &block)
-                    .last()
-                    .map_or(0, |last| last.start.saturating_add(last.len));
-                Some(Position {
-                    path: block_path(&txn, tree, &block)?,
-                    at: edge(anchor.side, len),
-                })
-            }
-            (root, Held::Unit(unit)) => {
-                self.resolve_unit(&txn, root, self.now(unit), anchor.side)
-            }
+        let anchor = anchor.map(|id| self.now(id));
+        resolve_in(&txn, &self.engine.root, anchor)
+    }
+}
+
+/// Anchors a place, also inside an open transaction.
+pub(super) fn anchor_in<T: ReadTxn>(
+    txn: &T,
+    root: &Root,
+    text: &[u32],
+    at: u32,
+    side: Side,
+) -> Option<Anchor> {
+    let (held, len) = match root {
+        Root::Text(whole) if text.is_empty() => {
+            let len = whole.len(txn);
+            let held = unit_beside(at, len, side)
+                .and_then(|unit| unit_at(whole.sticky_index(txn, unit, Assoc::After).as_ref()));
+            (held.map_or(Held::Root, Held::Unit), len)
+        }
+        Root::Text(_) => return None,
+        Root::Tree(tree) => {
+            let block = block_at(txn, tree, text)?;
+            let parts = segments(txn, &block);
+            let len = length(&parts);
+            let held = unit_beside(at, len, side).and_then(|unit| unit_in(txn, &parts, unit));
+            let edge = unit_of(block.as_ref()).map(Held::Block)?;
+            (held.map_or(edge, Held::Unit), len)
+        }
+    };
+    (at <= len).then_some(Anchor { held, side })
+}
+
+/// The unit at a place of a block's text.
+fn unit_in<T: ReadTxn>(txn: &T, parts: &[Segment], unit: u32) -> Option<ItemId> {
+    let part = parts
+        .iter()
+        .find(|part| unit < part.start.saturating_add(part.len))?;
+    match &part.what {
+        Piece::Block(inner) => unit_of(inner.as_ref()),
+        Piece::Text(text) => {
+            let within = unit.checked_sub(part.start)?;
+            unit_at(text.sticky_index(txn, within, Assoc::After).as_ref())
         }
     }
+}
 
-    fn resolve_unit<T: ReadTxn>(
-        &self,
-        txn: &T,
-        root: &Root,
-        unit: ItemId,
-        side: Side,
-    ) -> Option<Position> {
-        let assoc = match side {
-            Side::Before => Assoc::Before,
-            Side::After => Assoc::After,
-        };
-        let place = StickyIndex::from_id(unit.to_yrs(), assoc).get_offset(txn)?;
-        let tree = match root {
-            Root::Text(_) => {
-                return Some(Position {
-                    path: BlockPath::new(),
-                    at: place.index,
-                });
-            }
-            Root::Tree(tree) => tree,
-        };
-        let holder = match XmlOut::try_from(place.branch).ok()? {
-            XmlOut::Text(text) => return in_text(txn, tree, &text, place.index),
-            XmlOut::Element(element) => element,
-            // A top-level block is no place in a text.
-            XmlOut::Fragment(_) => return None,
-        };
-        // The unit is a block among text: the engine counts children, positions count units.
-        let parts = segments(txn, &holder);
-        let before = usize::try_from(place.index).ok()?;
-        let at = match parts.get(before) {
-            Some(part) => part.start,
-            None => parts
-                .last()
-                .map_or(0, |last| last.start.saturating_add(last.len)),
-        };
-        Some(Position {
-            path: block_path(txn, tree, &holder)?,
-            at,
-        })
+/// Where an anchor is, also inside an open transaction.
+pub(super) fn resolve_in<T: ReadTxn>(txn: &T, root: &Root, anchor: Anchor) -> Option<Position> {
+    match (root, anchor.held) {
+        (Root::Text(text), Held::Root) => Some(Position {
+            path: BlockPath::new(),
+            at: edge(anchor.side, text.len(txn)),
+        }),
+        (Root::Text(_), Held::Block(_)) | (Root::Tree(_), Held::Root) => None,
+        (Root::Tree(tree), Held::Block(unit)) => {
+            let block = XmlElementRef::from(BranchID::get_nested(txn, &unit.to_yrs())?);
+            Some(Position {
+                path: block_path(txn, tree, &block)?,
+                at: edge(anchor.side, length(&segments(txn, &block))),
+            })
+        }
+        (root, Held::Unit(unit)) => resolve_unit(txn, root, unit, anchor.side),
     }
+}
+
+fn resolve_unit<T: ReadTxn>(txn: &T, root: &Root, unit: ItemId, side: Side) -> Option<Position> {
+    let assoc = match side {
+        Side::Before => Assoc::Before,
+        Side::After => Assoc::After,
+    };
+    let place = StickyIndex::from_id(unit.to_yrs(), assoc).get_offset(txn)?;
+    let tree = match root {
+        Root::Text(_) => {
+            return Some(Position {
+                path: BlockPath::new(),
+                at: place.index,
+            });
+        }
+        Root::Tree(tree) => tree,
+    };
+    let holder = match XmlOut::try_from(place.branch).ok()? {
+        XmlOut::Text(text) => return in_text(txn, tree, &text, place.index),
+        XmlOut::Element(element) => element,
+        // A top-level block is no place in a text.
+        XmlOut::Fragment(_) => return None,
+    };
+    // The unit is a block among text: the engine counts children, positions count units.
+    let parts = segments(txn, &holder);
+    let before = usize::try_from(place.index).ok()?;
+    let at = match parts.get(before) {
+        Some(part) => part.start,
+        None => length(&parts),
+    };
+    Some(Position {
+        path: block_path(txn, tree, &holder)?,
+        at,
+    })
+}
+
+fn length(parts: &[Segment]) -> u32 {
+    parts
+        .last()
+        .map_or(0, |last| last.start.saturating_add(last.len))
 }
 
 fn in_text<T: ReadTxn>(
@@ -200,11 +240,4 @@ fn edge(side: Side, len: u32) -> u32 {
 
 fn unit_at(index: Option<&StickyIndex>) -> Option<ItemId> {
     index.and_then(StickyIndex::id).map(ItemId::from_yrs)
-}
-
-fn unit_of(branch: &Branch) -> Option<ItemId> {
-    match branch.id() {
-        BranchID::Nested(id) => Some(ItemId::from_yrs(&id)),
-        BranchID::Root(_) => None,
-    }
 }

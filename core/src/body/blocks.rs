@@ -6,9 +6,9 @@
 //! engine cuts a stretch of text into XmlTexts does not show.
 
 use super::{
+    body_view::{Block, Node, Run, read_block, read_text},
     marks::{Stands, to_any},
     text,
-    view::{Block, Node, Run, read_block, read_text},
 };
 use crate::value::Value;
 use yrs::{
@@ -100,16 +100,15 @@ pub(super) fn child_index<T: ReadTxn>(
         }
         children = children.saturating_add(1);
     }
-    if blocks == index { Ok(children) } else { Err(blocks) }
+    if blocks == index {
+        Ok(children)
+    } else {
+        Err(blocks)
+    }
 }
 
 /// Removes units from a block's text; blocks that stand within go with all they hold.
-pub(super) fn remove_units(
-    txn: &mut TransactionMut<'_>,
-    block: &XmlElementRef,
-    at: u32,
-    len: u32,
-) {
+pub(super) fn remove_units(txn: &mut TransactionMut<'_>, block: &XmlElementRef, at: u32, len: u32) {
     let to = at.saturating_add(len);
     // From the right, so that the children's indices stay true.
     for segment in segments(txn, block).into_iter().rev() {
@@ -206,7 +205,12 @@ pub(super) fn insert_inline(
             child = segment.child.saturating_add(1);
             let within = at.saturating_sub(segment.start);
             tail = text::runs_from(&read_text(txn, part.as_ref()), within);
-            text::remove(txn, part.as_ref(), within, segment.len.saturating_sub(within));
+            text::remove(
+                txn,
+                part.as_ref(),
+                within,
+                segment.len.saturating_sub(within),
+            );
         }
         break;
     }
@@ -293,8 +297,14 @@ pub(super) fn append(txn: &mut TransactionMut<'_>, to: &XmlElementRef, nodes: &[
         .as_ref()
         .map_or(0, |segment| segment.child.saturating_add(1));
     let mut rest = nodes;
-    if let (Some(Segment { what: Piece::Text(text), len, .. }), Some((Node::Text(runs), more))) =
-        (&last, nodes.split_first())
+    if let (
+        Some(Segment {
+            what: Piece::Text(text),
+            len,
+            ..
+        }),
+        Some((Node::Text(runs), more)),
+    ) = (&last, nodes.split_first())
     {
         text::insert_runs(txn, text.as_ref(), *len, runs);
         rest = more;

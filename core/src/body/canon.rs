@@ -185,6 +185,9 @@ mod tests {
         assert_eq!(sorted_json(&nested), r#"{"z":{"a":true,"b":1,"c\"":"x"}}"#);
         let mut writer = EncoderV1::new();
         write_any(&mut writer, &map(1));
-        assert_eq!(writer.to_vec(), b"\x76\x03\x01a\x78\x01b\x7d\x01\x02c\"\x77\x01x");
+        assert_eq!(
+            writer.to_vec(),
+            b"\x76\x03\x01a\x78\x01b\x7d\x01\x02c\"\x77\x01x"
+        );
     }
 }

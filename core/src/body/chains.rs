@@ -32,17 +32,25 @@ pub(super) struct Chains {
 }
 
 impl Chains {
-    /// Binds a client to a chain. The first binding of either stays; answers whether the two are
-    /// bound to each other now.
+    /// Binds a client to a chain; answers whether the two are bound to each other now. Until a
+    /// change set of the chain was admitted another client may take the place of its first: what
+    /// was judged and refused leaves no trace.
     pub(super) fn bind(&mut self, chain: ChainIdx, client: u64) -> bool {
-        let line = self.line(chain);
-        if line.client.is_some_and(|bound| bound != client) {
+        let owner = self.by_client.get(&client).copied();
+        if owner.is_some_and(|owner| owner != chain) {
             return false;
         }
-        if *self.by_client.entry(client).or_insert(chain) != chain {
-            return false;
+        if let Some(bound) = self.client(chain).filter(|bound| *bound != client) {
+            if self.admitted(chain) > 0 {
+                return false;
+            }
+            self.by_client.remove(&bound);
         }
-        self.line(chain).client = Some(client);
+        let Some(line) = self.line(chain) else {
+            return false;
+        };
+        line.client = Some(client);
+        self.by_client.insert(client, chain);
         true
     }
 
@@ -103,20 +111,19 @@ impl Chains {
 
     /// Takes note of the next admitted change set of a chain.
     pub(super) fn push(&mut self, chain: ChainIdx, end: u32, halves: &[u32]) {
-        let line = self.line(chain);
-        line.ends.push(end);
-        line.halves.extend(halves);
+        if let Some(line) = self.line(chain) {
+            line.ends.push(end);
+            line.halves.extend(halves);
+        }
     }
 
     /// The chain's line; the document interns chains densely, so the gap is small.
-    fn line(&mut self, chain: ChainIdx) -> &mut Line {
+    fn line(&mut self, chain: ChainIdx) -> Option<&mut Line> {
         if self.lines.len() <= chain.at() {
-            let count = chain.at().saturating_add(1);
+            let count = chain.at().checked_add(1)?;
             self.lines.resize_with(count, Line::default);
         }
-        let at = chain.at().min(self.lines.len().saturating_sub(1));
-        #[expect(clippy::indexing_slicing, reason = "resized to hold it just above")]
-        &mut self.lines[at]
+        self.lines.get_mut(chain.at())
     }
 }
 
@@ -128,13 +135,16 @@ mod tests {
     const B: ChainIdx = ChainIdx(3);
 
     #[test]
-    fn a_client_belongs_to_one_chain_for_ever() {
+    fn a_client_belongs_to_one_chain_once_a_change_set_of_it_was_admitted() {
         let mut chains = Chains::default();
         assert!(chains.bind(A, 7) && chains.bind(A, 7));
-        assert!(!chains.bind(B, 7) && !chains.bind(A, 8));
-        assert!(chains.bind(B, 8));
-        assert_eq!(chains.chain(7), Some(A));
-        assert_eq!(chains.client(B), Some(8));
+        assert!(!chains.bind(B, 7));
+        // What was judged under A and refused leaves no trace: another client may have it.
+        assert!(chains.bind(A, 8) && chains.bind(B, 7));
+        chains.push(A, 3, &[]);
+        assert!(!chains.bind(A, 9));
+        assert_eq!(chains.chain(8), Some(A));
+        assert_eq!(chains.client(B), Some(7));
     }
 
     #[test]
@@ -144,7 +154,7 @@ mod tests {
         for end in [5, 5, 9] {
             chains.push(B, end, &[]);
         }
-        let mut past = Past::EMPTY;
+        let mut past = Past::default();
         assert_eq!(chains.seen(B, &past), 0);
         past.raise(B, 2);
         assert_eq!(chains.seen(B, &past), 5);

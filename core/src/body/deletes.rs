@@ -4,12 +4,7 @@
 
 #![deny(clippy::arithmetic_side_effects)]
 
-use super::{
-    chains::Unit,
-    read::Reader,
-    rule::BodyRule,
-    scan::{Scan, View},
-};
+use super::{chains::Unit, read::Reader, rule::BodyRule, scan::Scan, view::View};
 use crate::{id::ChainIdx, limits};
 use std::cmp::Ordering;
 

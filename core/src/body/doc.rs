@@ -8,10 +8,10 @@
 
 use super::{
     BodyGate, JudgedUpdate,
-    ids::{IdMap, ItemId},
+    body_view::{BodyView, read_children, read_text},
+    ids::{IdMap, IdRuns, ItemId},
     patch::Watch,
     undo::Histories,
-    view::{BodyView, read_children, read_text},
 };
 use crate::{
     id::{Actor, ChainIdx},
@@ -168,7 +168,8 @@ impl BodyDoc {
         self.poisoned
     }
 
-    /// Says whether patches are wanted; they cost 4 us per change, so by default none are made.
+    /// Says whether patches are wanted. They cost a walk through each touched text, so by default
+    /// none are made.
     pub fn listen(&mut self, on: bool) {
         self.listening = on;
         if on {
@@ -203,8 +204,7 @@ impl BodyDoc {
     /// holds. The gate must have admitted them: it is fed by judging, not from engine bytes.
     pub fn load(&mut self, state: &[u8]) -> Result<(), Stuck> {
         let doing = "loading a body";
-        let engine =
-            Engine::load(&self.shape, self.engine.client, state).ok_or(Stuck { doing })?;
+        let engine = Engine::load(&self.shape, self.engine.client, state).ok_or(Stuck { doing })?;
         self.replace_engine(engine);
         self.poisoned = false;
         Ok(())
@@ -225,7 +225,8 @@ impl BodyDoc {
         self.redone.follow(id)
     }
 
-    pub(super) fn apply_bytes(&mut self, payload: &[u8]) -> Result<(), Stuck> {
+    /// Applies bytes that were judged; answers what they deleted.
+    pub(super) fn apply_bytes(&mut self, payload: &[u8]) -> Result<IdRuns, Stuck> {
         let doing = "applying a Yrs update";
         if self.poisoned {
             return Err(Stuck { doing });
@@ -237,11 +238,12 @@ impl BodyDoc {
         };
         let mut txn = self.engine.doc.transact_mut();
         let applied = catch_unwind(AssertUnwindSafe(|| txn.apply_update(update).is_ok()));
-        let done = matches!(applied, Ok(true))
-            && catch_unwind(AssertUnwindSafe(|| txn.commit())).is_ok();
+        let done =
+            matches!(applied, Ok(true)) && catch_unwind(AssertUnwindSafe(|| txn.commit())).is_ok();
         if done {
+            let deleted = IdRuns::from_yrs(txn.delete_set());
             drop(txn);
-            return Ok(());
+            return Ok(deleted);
         }
         // Dropping the transaction would commit it, over a store in an unknown state: it is left
         // behind with the document, whose lock it holds.

@@ -16,6 +16,7 @@ use super::{
     undo::{Selection, ViewId},
 };
 use crate::{
+    hlc::Hlc,
     judge::{Candidate, Place},
     limits::{PAYLOAD_BYTES_MAX, UPDATE_BLOCKS_MAX, UPDATE_RANGES_MAX},
     patch::Patch,
@@ -47,9 +48,6 @@ pub(super) struct Written {
     pub(super) deleted: IdRuns,
 }
 
-/// What undoes a transaction: the state before it.
-type Before = (StateVector, IdSet);
-
 impl BodyDoc {
     /// Makes an edit: all operations as one change set at `place`, whose past must be all that was
     /// admitted here. It is judged, admitted and applied on return. On an error the document is as
@@ -67,12 +65,17 @@ impl BodyDoc {
                 .enumerate()
                 .try_for_each(|(at, op)| hand.perform(at, op))
         })?;
-        self.histories.note(view, place.hlc, &written);
-        Ok(BodyEdit {
+        Ok(self.finish_edit(view, place.hlc, written))
+    }
+
+    /// Notes an edit for its view's undo and tells of it.
+    pub(super) fn finish_edit(&mut self, view: ViewId, at: Hlc, written: Written) -> BodyEdit {
+        self.histories.note(view, at, &written, &self.gate);
+        BodyEdit {
             payload: written.payload,
             patches: self.take_patches(),
             selection: None,
-        })
+        }
     }
 
     /// Runs an edit in a transaction of its own and takes what it wrote through the gate.
@@ -106,35 +109,32 @@ impl BodyDoc {
             std::mem::forget(txn);
             return Err(self.stuck());
         };
+        let gate = &mut self.gate;
         let outcome = ran.and_then(|(rich, changed)| {
             if !changed {
                 return Err(EditError::NoChange);
             }
             let payload = encode(&txn, rich);
-            check_size(&payload, txn.delete_set())?;
-            Ok(payload)
+            check_size(&payload, ranges(txn.delete_set()))?;
+            let payload = payload.as_slice();
+            gate.judge(&Candidate { place, payload })
+                .map_err(|rule| EditError::Refused(Box::new(rule)))
         });
-        let before = (outcome.is_err() && txn.has_changes()).then(|| before(&txn));
+        // Before the commit, which joins new blocks to old ones: the engine cuts a joined block
+        // wrongly where one unit is left of it.
+        let before = match &outcome {
+            Err(_) if txn.has_changes() => Some(before(&txn)),
+            Err(_) | Ok(_) => None,
+        };
         let deleted = IdRuns::from_yrs(txn.delete_set());
         if catch_unwind(AssertUnwindSafe(|| txn.commit())).is_err() {
             std::mem::forget(txn);
             return Err(self.stuck());
         }
         drop(txn);
-        let payload = match outcome {
-            Ok(payload) => payload,
-            Err(error) => return Err(self.take_back(before, error)),
-        };
-        let candidate = Candidate {
-            place,
-            payload: &payload,
-        };
-        let judged = match self.gate.judge(&candidate) {
+        let judged = match outcome {
             Ok(judged) => judged,
-            Err(rule) => {
-                let before = self.before_edit(client, start, &deleted);
-                return Err(self.take_back(Some(before), EditError::Refused(Box::new(rule))));
-            }
+            Err(error) => return Err(self.take_back(before, error)),
         };
         self.gate.admit(&judged);
         Ok(Written {
@@ -143,7 +143,7 @@ impl BodyDoc {
                 client,
                 clock: judged.start(),
             },
-            payload,
+            payload: judged.payload,
             deleted,
         })
     }
@@ -154,29 +154,13 @@ impl BodyDoc {
     }
 
     /// Makes the engine's document again as it was before a transaction, and passes the error on.
-    fn take_back(&mut self, before: Option<Before>, error: EditError) -> EditError {
-        let Some((mut clocks, deleted)) = before else {
+    fn take_back(&mut self, before: Option<Option<Vec<u8>>>, error: EditError) -> EditError {
+        let Some(state) = before else {
             self.watch.forget();
             return error;
         };
-        // The engine cannot encode a client of which nothing was there yet.
-        let known = clocks.iter().filter(|(_, clock)| **clock > 0);
-        clocks = known.fold(StateVector::default(), |mut kept, (client, clock)| {
-            kept.set_max(*client, *clock);
-            kept
-        });
-        let state = catch_unwind(AssertUnwindSafe(|| {
-            let mut encoder = EncoderV1::new();
-            let snapshot = Snapshot::new(clocks, deleted);
-            let txn = self.engine.doc.transact();
-            txn.encode_state_from_snapshot(&snapshot, &mut encoder)
-                .map(|()| encoder.to_vec())
-        }));
-        let engine = match state {
-            Ok(Ok(state)) => Engine::load(&self.shape, self.engine.client, &state),
-            Ok(Err(_)) | Err(_) => None,
-        };
-        match engine {
+        let client = self.engine.client;
+        match state.and_then(|state| Engine::load(&self.shape, client, &state)) {
             Some(engine) => {
                 self.replace_engine(engine);
                 error
@@ -184,25 +168,26 @@ impl BodyDoc {
             None => self.stuck(),
         }
     }
-
-    /// The state before a committed local transaction.
-    fn before_edit(&self, client: u64, start: u32, deleted: &IdRuns) -> Before {
-        let txn = self.engine.doc.transact();
-        let snapshot = txn.snapshot();
-        let mut clocks = snapshot.state_map;
-        clocks.set_min(yrs::block::ClientID::new(client), start);
-        let mut gone = IdSet::new();
-        for (id, len) in deleted.iter() {
-            gone.insert(id.to_yrs(), len);
-        }
-        (clocks, snapshot.delete_set.diff(&gone))
-    }
 }
 
-/// The state before an open transaction.
-fn before(txn: &TransactionMut<'_>) -> Before {
-    let clocks = txn.before_state().clone();
-    (clocks, txn.snapshot().delete_set.diff(txn.delete_set()))
+/// The state before an open transaction, as an update; none where the engine cannot say.
+fn before(txn: &TransactionMut<'_>) -> Option<Vec<u8>> {
+    // The engine cannot encode a client of which nothing was there yet.
+    let clocks = txn.before_state().iter().filter(|(_, clock)| **clock > 0);
+    let clocks = clocks.fold(StateVector::default(), |mut kept, (client, clock)| {
+        kept.set_max(*client, *clock);
+        kept
+    });
+    let deleted = txn.snapshot().delete_set.diff(txn.delete_set());
+    catch_unwind(AssertUnwindSafe(|| {
+        let mut encoder = EncoderV1::new();
+        let snapshot = Snapshot::new(clocks, deleted);
+        txn.encode_state_from_snapshot(&snapshot, &mut encoder)
+            .ok()?;
+        Some(encoder.to_vec())
+    }))
+    .ok()
+    .flatten()
 }
 
 /// The transaction as an update. Taken from the open transaction: blocks inserted and deleted in
@@ -217,8 +202,12 @@ fn encode(txn: &TransactionMut<'_>, rich: bool) -> Vec<u8> {
     }
 }
 
-fn check_size(payload: &[u8], deleted: &IdSet) -> Result<(), EditError> {
-    let ranges = deleted.iter().map(|(_, ranges)| ranges.len()).sum();
+fn ranges(deleted: &IdSet) -> usize {
+    deleted.iter().map(|(_, ranges)| ranges.len()).sum()
+}
+
+/// Whether one change set may carry it.
+pub(super) fn check_size(payload: &[u8], ranges: usize) -> Result<(), EditError> {
     let limits = [
         ("bytes", payload.len(), PAYLOAD_BYTES_MAX),
         ("blocks", block_count(payload), UPDATE_BLOCKS_MAX),

@@ -11,7 +11,8 @@ use super::{
     order::{NodeIdx, OrderList},
     places::ContainerKind,
     rule::BodyRule,
-    scan::{Item, Scan, View},
+    scan::{Item, Scan},
+    view::View,
 };
 use crate::{
     causal::Past,
@@ -218,6 +219,31 @@ impl BodyGate {
         })
     }
 
+    /// Where a unit stands: the unit that its container is (none: the root), and whether it stands
+    /// there as an attribute's value.
+    pub fn stands_in(&self, client: u64, clock: u32) -> Option<(Option<(u64, u32)>, bool)> {
+        let chain = self.chains.chain(client)?;
+        let run = self.index.locate(Unit { chain, clock })?;
+        let unit = match self.index.container(run.seat)?.unit {
+            Some(unit) => Some((self.chains.client(unit.chain)?, unit.clock)),
+            None => None,
+        };
+        Some((unit, run.attribute))
+    }
+
+    /// The run of its container's sequence that a unit stands in; none for attributes.
+    pub fn run_of(&self, client: u64, clock: u32) -> Option<UnitRun> {
+        let chain = self.chains.chain(client)?;
+        let node = self.order.node(self.order.find(Unit { chain, clock })?)?;
+        let last = node.first.clock.checked_add(node.len)?;
+        (clock < last).then_some(UnitRun {
+            chain,
+            client,
+            clock: node.first.clock,
+            len: node.len,
+        })
+    }
+
     /// A container's sequence in document order, deleted units included, attributes not.
     pub fn runs(&self, container: ContainerIdx) -> Runs<'_> {
         Runs {
@@ -251,5 +277,85 @@ impl Iterator for Runs<'_> {
             clock: node.first.clock,
             len: node.len,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hlc::Hlc,
+        id::SchemaId,
+        judge::Place,
+        schema::{
+            BodyLayout, FanOut, HistoryPolicy, Index as SearchIndex, OnDeleteEdit, Schema,
+            SchemaSpec,
+        },
+    };
+    use std::{collections::BTreeMap, sync::Arc};
+
+    fn schema() -> Arc<Schema> {
+        Arc::new(Schema {
+            id: SchemaId([0; 32]),
+            spec: SchemaSpec {
+                kind: "page".into(),
+                version: 1,
+                about: String::new(),
+                parts: BTreeMap::new(),
+                route: vec![],
+                on_delete_edit: OnDeleteEdit::Recover,
+                history: HistoryPolicy::Full,
+                retention_days: None,
+                evict: false,
+                index: SearchIndex::None,
+                fan_out: FanOut::Optimistic,
+                lens: vec![],
+            },
+        })
+    }
+
+    #[test]
+    fn a_candidate_is_judged_at_its_place_and_admitted_once() {
+        let mut gate = BodyGate::new(&BodyShape {
+            layout: BodyLayout::Text,
+            root: "t".into(),
+        });
+        let chain = ChainIdx(0);
+        assert!(gate.register(chain, 7));
+        let mut place = Place {
+            chain,
+            seq: 1,
+            hlc: Hlc(1),
+            past: Arc::new(Past::default()),
+            frontier: vec![],
+            genesis_before: 0,
+            schema: schema(),
+        };
+        // One block of client 7 at clock 0: "ab" in the root "t".
+        let payload = &[1, 1, 7, 0, 4, 1, 1, b't', 2, b'a', b'b', 0];
+        let judged = gate.judge(&Candidate {
+            place: &place,
+            payload,
+        });
+        let judged = judged.expect("honest");
+        assert_eq!((judged.seq(), judged.start(), judged.end()), (1, 0, 2));
+        gate.admit(&judged);
+        gate.admit(&judged);
+        let runs: Vec<_> = gate.runs(ContainerIdx::ROOT).collect();
+        assert_eq!(runs.len(), 1);
+        assert_eq!((runs[0].client, runs[0].clock, runs[0].len), (7, 0, 2));
+
+        let mut past = Past::default();
+        past.raise(chain, 1);
+        (place.seq, place.past) = (2, Arc::new(past));
+        let again = gate.judge(&Candidate {
+            place: &place,
+            payload,
+        });
+        let rule = BodyRule::Clock {
+            found: 0,
+            expected: 2,
+        };
+        assert_eq!(again.err(), Some(Rule::Body(rule)));
     }
 }

@@ -69,12 +69,74 @@ impl IdRuns {
         runs.insert(start, end);
     }
 
+    /// Takes one unit out.
+    pub(crate) fn remove(&mut self, id: ItemId) {
+        let Some(runs) = self.clients.get_mut(&id.client) else {
+            return;
+        };
+        let Some((&start, &end)) = runs.range(..=id.clock).next_back() else {
+            return;
+        };
+        if id.clock >= end {
+            return;
+        }
+        runs.remove(&start);
+        if start < id.clock {
+            runs.insert(start, id.clock);
+        }
+        let after = id.clock.saturating_add(1);
+        if after < end {
+            runs.insert(after, end);
+        }
+        if runs.is_empty() {
+            self.clients.remove(&id.client);
+        }
+    }
+
     /// Whether a unit is in the set.
     pub fn contains(&self, id: ItemId) -> bool {
         self.clients
             .get(&id.client)
             .and_then(|runs| runs.range(..=id.clock).next_back())
             .is_some_and(|(_, end)| id.clock < *end)
+    }
+
+    /// What the set holds of the units from `id` on, `len` of them.
+    pub(crate) fn parts(&self, id: ItemId, len: u32) -> Vec<(ItemId, u32)> {
+        let end = id.clock.saturating_add(len);
+        let mut parts = Vec::new();
+        let Some(runs) = self.clients.get(&id.client) else {
+            return parts;
+        };
+        let first = runs
+            .range(..=id.clock)
+            .next_back()
+            .map_or(id.clock, |(start, _)| *start);
+        for (start, to) in runs.range(first..end) {
+            let clock = (*start).max(id.clock);
+            if let Some(len) = (*to).min(end).checked_sub(clock).filter(|len| *len > 0) {
+                let client = id.client;
+                parts.push((ItemId { client, clock }, len));
+            }
+        }
+        parts
+    }
+
+    /// What the set lacks of the units from `id` on, `len` of them.
+    pub(crate) fn gaps(&self, id: ItemId, len: u32) -> Vec<(ItemId, u32)> {
+        let mut gaps = Vec::new();
+        let mut at = id;
+        for (start, len) in self.parts(id, len) {
+            if let Some(gap) = start.clock.checked_sub(at.clock).filter(|gap| *gap > 0) {
+                gaps.push((at, gap));
+            }
+            at = start.plus(len);
+        }
+        let end = id.clock.saturating_add(len);
+        if let Some(gap) = end.checked_sub(at.clock).filter(|gap| *gap > 0) {
+            gaps.push((at, gap));
+        }
+        gaps
     }
 
     /// Every run: its first unit and its length, by client and clock.
@@ -93,6 +155,11 @@ impl IdRuns {
     /// Number of runs.
     pub fn runs(&self) -> usize {
         self.clients.values().map(BTreeMap::len).sum()
+    }
+
+    /// Number of units.
+    pub fn units(&self) -> u32 {
+        self.iter().fold(0, |sum, (_, len)| len.saturating_add(sum))
     }
 
     /// Adds everything of another set.
@@ -154,6 +221,47 @@ impl IdMap {
         (start.client == id.client && by < *len).then(|| image.plus(by))
     }
 
+    /// A run of units, cut into pieces that were replaced alike: each old unit, the one that now
+    /// stands for it ([`IdMap::follow`]), and how many.
+    pub(crate) fn pieces(&self, id: ItemId, len: u32) -> Vec<(ItemId, ItemId, u32)> {
+        let mut done = Vec::new();
+        let mut waiting = vec![(id, id, len)];
+        // As in `follow`, the bound only guards against a circle.
+        let mut turns = self.runs.len().saturating_mul(4).saturating_add(64);
+        while let Some((old, at, len)) = waiting.pop() {
+            turns = turns.saturating_sub(1);
+            let cut = self.same_fate(at, len);
+            if cut < len {
+                waiting.push((old.plus(cut), at.plus(cut), len.saturating_sub(cut)));
+            }
+            match self.image(at) {
+                Some(image) if turns > 0 => waiting.push((old, image, cut)),
+                Some(_) | None => done.push((old, at, cut)),
+            }
+        }
+        done.sort();
+        done
+    }
+
+    /// How many units from `id` on, at most `len`, lie in one replaced run or in none.
+    fn same_fate(&self, id: ItemId, len: u32) -> u32 {
+        let before = self.runs.range(..=id).next_back();
+        if let Some((start, (had, _))) = before
+            && start.client == id.client
+            && let Some(left) = start.clock.saturating_add(*had).checked_sub(id.clock)
+            && left > 0
+        {
+            return left.min(len);
+        }
+        let next = self.runs.range(id..).find(|(start, _)| **start > id);
+        match next {
+            Some((start, _)) if start.client == id.client => {
+                start.clock.saturating_sub(id.clock).min(len)
+            }
+            Some(_) | None => len,
+        }
+    }
+
     /// The last of a chain of replacements; the unit itself if nothing replaced it.
     pub fn follow(&self, id: ItemId) -> ItemId {
         let mut at = id;
@@ -189,6 +297,12 @@ mod tests {
             set.iter().collect::<Vec<_>>(),
             [(id(1, 0), 6), (id(2, 0), 1)]
         );
+        set.insert(id(1, 8), 2);
+        assert_eq!(set.parts(id(1, 4), 5), [(id(1, 4), 2), (id(1, 8), 1)]);
+        assert_eq!(set.gaps(id(1, 4), 8), [(id(1, 6), 2), (id(1, 10), 2)]);
+        assert_eq!(set.gaps(id(1, 8), 2), []);
+        set.remove(id(1, 8));
+        set.remove(id(1, 9));
         assert!(set.contains(id(1, 5)) && !set.contains(id(1, 6)) && !set.contains(id(3, 0)));
     }
 
@@ -200,5 +314,13 @@ mod tests {
         assert_eq!(map.follow(id(1, 11)), id(2, 5));
         assert_eq!(map.follow(id(1, 12)), id(1, 22));
         assert_eq!(map.follow(id(1, 13)), id(1, 13));
+        let pieces = [
+            (id(1, 9), id(1, 9), 1),
+            (id(1, 10), id(1, 20), 1),
+            (id(1, 11), id(2, 5), 1),
+            (id(1, 12), id(1, 22), 1),
+            (id(1, 13), id(1, 13), 2),
+        ];
+        assert_eq!(map.pieces(id(1, 9), 6), pieces);
     }
 }

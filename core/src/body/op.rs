@@ -4,14 +4,17 @@ use crate::value::Value;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A block's place in a tree: child indices from the root fragment. Empty: the root itself.
+/// A block's place in a tree: at each level the how-manieth block it is among its siblings, from
+/// the root fragment on. Texts do not count: how the engine cuts them up is an accident. Empty:
+/// the root itself.
 pub type BlockPath = Vec<u32>;
 
 /// Formats by name; null takes a format away.
 pub type Marks = BTreeMap<String, Value>;
 
 /// One thing asked of a body. `text` names a text by the path of its block (`prosemirror`); in the
-/// `text` layout it is empty. A block's text is the concatenation of its XmlText children.
+/// `text` layout it is empty. A block's text is its XmlText children one after the other, and one
+/// unit for each block that stands in it, so that places around an inline block can be told apart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum BodyOp {
     /// Replaces text at one place.
@@ -38,7 +41,8 @@ pub enum BodyOp {
         /// The formats; null takes one away.
         marks: Marks,
     },
-    /// Puts something that is no text into a text; it counts as one unit.
+    /// Puts something that is no text into a text; it counts as one unit. In the `text` layout any
+    /// map; in a tree an inline block, as a map of `tag` and `attributes`.
     Embed {
         /// The text.
         text: BlockPath,

@@ -7,9 +7,10 @@
 use super::{
     Marks,
     blocks::{Piece, segments},
+    body_view::read_attributes,
     doc::{Engine, Root},
     ids::ItemId,
-    kept::{Kept, KeptNode, changes, keep_children},
+    kept::{Kept, KeptNode, keep_children, unit_of, update_children},
     marks::{from_any, from_out},
 };
 use crate::{
@@ -95,8 +96,11 @@ impl Watch {
     /// Patches of a tree: outer blocks first, so that the paths of inner ones are true when they
     /// are reached.
     fn compare<T: ReadTxn>(&mut self, txn: &T, root: &XmlFragmentRef, seen: &Seen) -> Vec<Patch> {
-        let touched: BTreeSet<Option<ItemId>> =
-            seen.with_texts.union(&seen.with_children).copied().collect();
+        let touched: BTreeSet<Option<ItemId>> = seen
+            .with_texts
+            .union(&seen.with_children)
+            .copied()
+            .collect();
         let mut places: Vec<(Vec<u32>, Option<ItemId>)> = touched
             .into_iter()
             .filter_map(|block| Some((path_of(txn, root, block)?, block)))
@@ -121,9 +125,7 @@ impl Watch {
     ) {
         let steps: Vec<Step> = path.iter().map(|step| Step::Index(*step)).collect();
         let Some((first, rest)) = path.split_first() else {
-            let now = keep_children(txn, root);
-            changes(&steps, &self.kept, &now, patches);
-            self.kept = now;
+            update_children(txn, root, &steps, &mut self.kept, Some(patches));
             return;
         };
         let Some(element) = super::blocks::block_at(txn, root, path) else {
@@ -132,21 +134,20 @@ impl Watch {
         let Some(kept) = kept_at(&mut self.kept, *first, rest) else {
             return;
         };
-        let now = Kept::read(txn, &element);
         if structure {
-            for (name, value) in attribute_changes(&kept.attributes, &now.attributes) {
+            let now = read_attributes(txn, &element);
+            for (name, value) in attribute_changes(&kept.attributes, &now) {
                 let mut path = steps.clone();
                 path.push(Step::Key(name));
                 patches.push(Patch::Put { path, value });
             }
+            kept.attributes = now;
+            update_children(txn, &element, &steps, &mut kept.children, Some(patches));
+        } else {
+            // Only texts changed, and the engine told how.
+            patches.extend(text_patches(txn, &element, &steps, seen));
+            update_children(txn, &element, &steps, &mut kept.children, None);
         }
-        let told = (!structure).then(|| text_patches(txn, &element, &steps, seen));
-        match told {
-            Some(told) if kept.children.len() == now.children.len() => patches.extend(told),
-            // Texts that appear or vanish between blocks are compared as children are.
-            Some(_) | None => changes(&steps, &kept.children, &now.children, patches),
-        }
-        *kept = now;
     }
 }
 
@@ -174,24 +175,12 @@ impl Seen {
     }
 }
 
-/// The unit that a container is; none for the root.
-fn unit_of(branch: &yrs::branch::Branch) -> Option<ItemId> {
-    match branch.id() {
-        BranchID::Nested(id) => Some(ItemId::from_yrs(&id)),
-        BranchID::Root(_) => None,
-    }
-}
-
 fn block_of(out: &XmlOut) -> Option<ItemId> {
     unit_of(out.as_ref())
 }
 
 /// The path of a block that is still there.
-fn path_of<T: ReadTxn>(
-    txn: &T,
-    root: &XmlFragmentRef,
-    block: Option<ItemId>,
-) -> Option<Vec<u32>> {
+fn path_of<T: ReadTxn>(txn: &T, root: &XmlFragmentRef, block: Option<ItemId>) -> Option<Vec<u32>> {
     let Some(unit) = block else {
         return Some(Vec::new());
     };
@@ -336,13 +325,7 @@ fn from_delta(path: &[Step], start: u32, delta: &[Delta]) -> Vec<Patch> {
 }
 
 /// Adds an insertion, as part of the removal at the same place if there is one; answers its length.
-fn inserted(
-    path: &[Step],
-    at: u32,
-    what: &Out,
-    marks: Marks,
-    patches: &mut Vec<Patch>,
-) -> u32 {
+fn inserted(path: &[Step], at: u32, what: &Out, marks: Marks, patches: &mut Vec<Patch>) -> u32 {
     let Out::Any(Any::String(text)) = what else {
         patches.push(Patch::Embed {
             path: path.to_vec(),
@@ -352,7 +335,7 @@ fn inserted(
         });
         return 1;
     };
-    let len = super::view::units(text);
+    let len = super::body_view::units(text);
     if let Some(Patch::Splice {
         at: last,
         insert,

@@ -1,36 +1,34 @@
 //! One operation at a time, checked and then done, inside a transaction.
 
 use super::{
-    BlockPath, BodyGate, BodyOp, EditError, Marks,
-    blocks::{self, Piece, block_at, child_index, segments},
+    BlockPath, BodyGate, BodyOp, EditError, Marks, blocks,
+    body_view::{Block, Inline, Node, Run, read_block},
     doc::Root,
-    marks::{Stands, ValueFault, key_fits, tag_fits, to_any},
+    ids::IdRuns,
+    marks::{Stands, ValueFault, key_fits},
     text,
-    view::{Block, Inline, Node, Run, read_block},
 };
-use crate::{limits::DEPTH_MAX, value::Value};
+use crate::value::Value;
 use std::collections::BTreeMap;
-use yrs::{
-    Assoc, IndexedSequence, Text, TextRef, TransactionMut, XmlElementRef, XmlFragmentRef,
-};
+use yrs::{TextRef, TransactionMut, XmlElementRef, block::ClientID};
 
 /// An open transaction and what its operations are checked against.
 pub(super) struct Hand<'a, 't> {
-    txn: &'a mut TransactionMut<'t>,
-    root: &'a Root,
-    gate: &'a BodyGate,
+    pub(super) txn: &'a mut TransactionMut<'t>,
+    pub(super) root: &'a Root,
+    pub(super) gate: &'a BodyGate,
     /// The writing client, and its clock when the transaction began.
-    client: u64,
-    start: u32,
+    pub(super) client: u64,
+    pub(super) start: u32,
     /// Whether the body holds characters of two units.
-    pairs: bool,
+    pub(super) pairs: bool,
     /// Whether anything but plain text was written.
     pub(super) rich: bool,
-    op: usize,
+    pub(super) op: usize,
 }
 
 /// A text that an operation names.
-enum Target {
+pub(super) enum Target {
     Whole(TextRef),
     Block(XmlElementRef),
 }
@@ -52,6 +50,34 @@ impl<'a, 't> Hand<'a, 't> {
             pairs: gate.has_second_halves(),
             rich: false,
             op: 0,
+        }
+    }
+
+    pub(super) fn txn(&self) -> &TransactionMut<'t> {
+        self.txn
+    }
+
+    pub(super) fn root(&self) -> &'a Root {
+        self.root
+    }
+
+    /// The writing client's clock by now.
+    pub(super) fn clock(&self) -> u32 {
+        let made = self.txn.insert_set().get(&ClientID::new(self.client));
+        let last = made.and_then(|ranges| ranges.iter().map(|(range, ())| range.end).max());
+        last.unwrap_or(self.start)
+    }
+
+    /// What the transaction has deleted by now.
+    pub(super) fn deleted(&self) -> IdRuns {
+        IdRuns::from_yrs(self.txn.delete_set())
+    }
+
+    /// The same place of a text, or the one before it where it lies inside a pair.
+    pub(super) fn off_pair(&self, path: &BlockPath, at: u32) -> u32 {
+        match self.target(path) {
+            Ok(target) if self.splits_pair(&target, at) => at.saturating_sub(1),
+            Ok(_) | Err(_) => at,
         }
     }
 
@@ -315,173 +341,6 @@ impl<'a, 't> Hand<'a, 't> {
         self.rich = true;
         blocks::set_attribute(self.txn, &block, name, value);
         Ok(())
-    }
-
-    fn target(&self, path: &BlockPath) -> Result<Target, EditError> {
-        match self.root {
-            Root::Text(text) if path.is_empty() => Ok(Target::Whole(text.clone())),
-            Root::Text(_) => Err(EditError::NoBlocks { op: self.op }),
-            Root::Tree(_) if path.is_empty() => Err(EditError::NoText { op: self.op }),
-            Root::Tree(_) => Ok(Target::Block(self.block(path)?)),
-        }
-    }
-
-    fn tree(&self) -> Result<&'a XmlFragmentRef, EditError> {
-        match self.root {
-            Root::Text(_) => Err(EditError::NoBlocks { op: self.op }),
-            Root::Tree(tree) => Ok(tree),
-        }
-    }
-
-    fn block(&self, path: &[u32]) -> Result<XmlElementRef, EditError> {
-        block_at(self.txn, self.tree()?, path).ok_or_else(|| EditError::NoBlock {
-            op: self.op,
-            path: path.to_vec(),
-        })
-    }
-
-    /// The fragment or block that a path's last step counts in.
-    fn parent(&self, path: &BlockPath) -> Result<XmlFragmentRef, EditError> {
-        let above = path.split_last().map_or(path.as_slice(), |(_, above)| above);
-        if above.is_empty() {
-            return Ok(self.tree()?.clone());
-        }
-        let block = self.block(above)?;
-        let parent: &XmlFragmentRef = block.as_ref();
-        Ok(parent.clone())
-    }
-
-    /// Where a new block shall stand: its parent, and the engine's child index there.
-    fn place(&self, path: &BlockPath) -> Result<(XmlFragmentRef, u32), EditError> {
-        let parent = self.parent(path)?;
-        let Some(index) = path.last() else {
-            return Err(EditError::NoBlock {
-                op: self.op,
-                path: path.clone(),
-            });
-        };
-        match child_index(self.txn, &parent, *index) {
-            Ok(child) => Ok((parent, child)),
-            Err(count) => Err(EditError::NoPlace {
-                op: self.op,
-                path: path.clone(),
-                count,
-            }),
-        }
-    }
-
-    fn check_range(
-        &self,
-        path: &BlockPath,
-        target: &Target,
-        at: u32,
-        count: u32,
-    ) -> Result<(), EditError> {
-        let len = match target {
-            Target::Whole(text) => text.len(self.txn),
-            Target::Block(block) => segments(self.txn, block)
-                .last()
-                .map_or(0, |last| last.start.saturating_add(last.len)),
-        };
-        let end = u64::from(at).saturating_add(u64::from(count));
-        if end > u64::from(len) {
-            return Err(EditError::PastEnd {
-                op: self.op,
-                path: path.clone(),
-                at: end,
-                len,
-            });
-        }
-        for at in [at, at.saturating_add(count)] {
-            if self.splits_pair(target, at) {
-                return Err(EditError::InsidePair {
-                    op: self.op,
-                    path: path.clone(),
-                    at,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn splits_pair(&self, target: &Target, at: u32) -> bool {
-        if !self.pairs {
-            return false;
-        }
-        match target {
-            Target::Whole(text) => self.splits_pair_in(text, at),
-            Target::Block(block) => segments(self.txn, block).iter().any(|segment| {
-                let within = at.checked_sub(segment.start);
-                match (&segment.what, within) {
-                    (Piece::Text(text), Some(within)) if within < segment.len => {
-                        self.splits_pair_in(text.as_ref(), within)
-                    }
-                    (Piece::Text(_) | Piece::Block(_), _) => false,
-                }
-            }),
-        }
-    }
-
-    fn splits_pair_in(&self, text: &TextRef, at: u32) -> bool {
-        if at == 0 || at >= text.len(self.txn) {
-            return false;
-        }
-        let unit = text.sticky_index(self.txn, at, Assoc::After);
-        match unit.as_ref().and_then(|unit| unit.id()) {
-            Some(id) if id.client.get() != self.client || id.clock < self.start => {
-                self.gate.is_second_half(id.client.get(), id.clock)
-            }
-            // Written in this very transaction: the gate has not seen it.
-            Some(_) | None => text::inside_pair(self.txn, text, at),
-        }
-    }
-
-    fn check_marks(&self, marks: &Marks) -> Result<(), EditError> {
-        for (name, value) in marks {
-            if !key_fits(name) {
-                return Err(EditError::Name { op: self.op });
-            }
-            self.check_value(value, Stands::Json)?;
-        }
-        Ok(())
-    }
-
-    fn check_block(
-        &self,
-        tag: &str,
-        attributes: &BTreeMap<String, Value>,
-    ) -> Result<(), EditError> {
-        if !tag_fits(tag) {
-            return Err(EditError::Tag { op: self.op });
-        }
-        for (name, value) in attributes {
-            if !key_fits(name) {
-                return Err(EditError::Name { op: self.op });
-            }
-            self.check_value(value, Stands::Attribute)?;
-        }
-        Ok(())
-    }
-
-    fn check_value(&self, value: &Value, stands: Stands) -> Result<(), EditError> {
-        match to_any(value, stands) {
-            Ok(_) => Ok(()),
-            Err(fault) => Err(self.fault(fault)),
-        }
-    }
-
-    fn check_depth(&self, depth: usize) -> Result<(), EditError> {
-        if depth > DEPTH_MAX {
-            return Err(EditError::Depth {
-                op: self.op,
-                max: DEPTH_MAX,
-            });
-        }
-        Ok(())
-    }
-
-    fn fault(&self, fault: ValueFault) -> EditError {
-        EditError::Value { op: self.op, fault }
     }
 }
 

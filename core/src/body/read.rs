@@ -143,6 +143,15 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The client whose blocks an update holds; none where it holds none or its first numbers do not
+/// read.
+pub fn peek(update: &[u8]) -> Option<u64> {
+    let mut reader = Reader::new(update);
+    let sections = reader.var().ok()?;
+    let _blocks = reader.var().ok()?;
+    (sections > 0).then(|| reader.client().ok()).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

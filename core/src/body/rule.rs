@@ -1,5 +1,25 @@
-//! Why a Yrs update is refused. F1-F14 are explained in `core/docs/judging.md`; each variant says
-//! what was wrong and what its author can do.
+//! Why a Yrs update is refused; each variant says what was wrong and what its author can do.
+//!
+//! The engine trusts its input: of lightly mutated updates one in a thousand panics or hangs it,
+//! and some are taken in now and make every later save fail. An update passes only if an honest
+//! engine could have written it at the declared past:
+//!
+//! | rule | what it asks |
+//! |---|---|
+//! | F1 | one section of blocks at most, of the author's client, from its next clock on |
+//! | F2 | content is text, embed, format, container or plain values: no gaps, tombstones, binary |
+//! | F3 | every id named was seen by the author, or stands earlier in the update |
+//! | F4 | a block without neighbours names the schema's root or the unit of a container |
+//! | F5 | neighbours stand in one container; attributes have no right one, and the attribute bit |
+//! | F6 | the layout has a place for the content there |
+//! | F7 | containers are elements with a proper tag or texts, nested at most 64 deep |
+//! | F8 | no empty text; keys of 1 to 128 bytes without control characters |
+//! | F9 | an attribute has one value, or the same update deletes it |
+//! | F10 | values in the form engines write, counted within the bytes, nested at most 64 deep |
+//! | F11 | formats and embeds are compact JSON that comes back unchanged |
+//! | F12 | no border between the halves of a character |
+//! | F13 | deletes in one form, of units that the author had seen |
+//! | F14 | the right neighbour was the left one's successor in what the author had seen |
 
 use serde::{Deserialize, Serialize};
 

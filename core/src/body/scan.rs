@@ -5,38 +5,21 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    any,
-    chains::{Chains, Unit},
-    index::{self, Container, Index, Run, Seat},
-    json,
+    chains::Unit,
+    content,
+    index::{self, Container, Run, Seat},
     places::{self, ContainerKind, Content},
     read::Reader,
     rule::BodyRule,
     surrogate::SecondHalves,
+    view::View,
 };
-use crate::{causal::Past, id::ChainIdx, limits};
+use crate::limits;
 
 const HAS_LEFT: u8 = 0x80;
 const HAS_RIGHT: u8 = 0x40;
 const IS_ATTRIBUTE: u8 = 0x20;
 const HAS_NO_MEANING: u8 = 0x10;
-/// Longest element tag in bytes.
-const TAG_BYTES_MAX: usize = 64;
-
-/// What the author had seen, and the facts about it. Nothing newer is looked at.
-pub(super) struct View<'a> {
-    pub(super) chains: &'a Chains,
-    pub(super) index: &'a Index,
-    pub(super) past: &'a Past,
-    /// The root's name.
-    pub(super) root: &'a str,
-    /// The writing chain.
-    pub(super) author: ChainIdx,
-    /// Its client.
-    pub(super) client: u64,
-    /// The clock at which the author goes on.
-    pub(super) base: u32,
-}
 
 /// One block of a sequence: `len` units between two neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,33 +64,6 @@ pub(super) struct Scan {
 struct Spot {
     seat: Seat,
     attribute: bool,
-}
-
-impl View<'_> {
-    /// The unit of an id, if the author had seen it (F3): `known` is how far its own clock is.
-    #[inline]
-    pub(super) fn unit(&self, client: u64, clock: u32, known: u32) -> Result<Unit, BodyRule> {
-        let chain = if client == self.client {
-            Some((self.author, known))
-        } else {
-            let chain = self.chains.chain(client);
-            chain.map(|chain| (chain, self.chains.seen(chain, self.past)))
-        };
-        match chain {
-            Some((chain, end)) if clock < end => Ok(Unit { chain, clock }),
-            _ => Err(BodyRule::Unknown { client, clock }),
-        }
-    }
-
-    /// Whether a unit belongs to the update that is being read.
-    #[inline]
-    pub(super) fn is_own(&self, unit: Unit) -> bool {
-        unit.chain == self.author && unit.clock >= self.base
-    }
-
-    fn client_of(&self, unit: Unit) -> u64 {
-        self.chains.client(unit.chain).unwrap_or(self.client)
-    }
 }
 
 impl Scan {
@@ -204,7 +160,7 @@ impl Scan {
         if spot.attribute != attribute {
             return Err(BodyRule::AttributeBit { clock });
         }
-        let (content, len) = self.content(reader, reference)?;
+        let (content, len) = content::read(reader, reference, clock, &mut self.halves)?;
         let end = match clock.checked_add(len) {
             Some(end) if end <= limits::CLOCK_MAX => end,
             _ => return Err(BodyRule::ClockRange),
@@ -389,62 +345,5 @@ impl Scan {
         if !self.runs.last().is_some_and(|last| last.goes_on(&run)) {
             self.runs.push(run);
         }
-    }
-
-    /// F7, F8, F10, F11: what a block brings, and its length in units.
-    fn content(
-        &mut self,
-        reader: &mut Reader<'_>,
-        reference: u8,
-    ) -> Result<(Content, u32), BodyRule> {
-        let (at, clock) = (reader.at(), self.end);
-        match reference {
-            4 => {
-                let text = reader.str()?;
-                if text.is_empty() {
-                    return Err(BodyRule::EmptyText { clock });
-                }
-                Ok((Content::String, self.halves.read(text, clock)))
-            }
-            5 => {
-                json::compact(reader.str()?, at)?;
-                Ok((Content::Embed, 1))
-            }
-            6 => {
-                reader.key()?;
-                let at = reader.at();
-                json::compact(reader.str()?, at)?;
-                Ok((Content::Format, 1))
-            }
-            7 => Ok((Content::Type(type_kind(reader, clock)?), 1)),
-            8 => {
-                let count = reader.var()?;
-                let len = u32::try_from(count).unwrap_or(0);
-                if len == 0 || count > reader.left() as u64 {
-                    return Err(BodyRule::ValueCount { at, count });
-                }
-                any::values(reader, count)?;
-                Ok((Content::Any, len))
-            }
-            reference => Err(BodyRule::Content { at, reference }),
-        }
-    }
-}
-
-/// F7: the shared types that bodies are made of.
-fn type_kind(reader: &mut Reader<'_>, clock: u32) -> Result<ContainerKind, BodyRule> {
-    match reader.byte()? {
-        3 => {
-            let tag = reader.str()?.as_bytes();
-            let starts = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
-            let goes_on = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-".contains(byte);
-            let named = tag.first().is_some_and(starts) && tag.iter().all(goes_on);
-            if !named || tag.len() > TAG_BYTES_MAX {
-                return Err(BodyRule::Tag { clock });
-            }
-            Ok(ContainerKind::Element)
-        }
-        6 => Ok(ContainerKind::XmlText),
-        reference => Err(BodyRule::TypeKind { clock, reference }),
     }
 }

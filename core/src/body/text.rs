@@ -4,8 +4,8 @@
 
 use super::{
     Marks,
+    body_view::{Inline, Run, read_text, units},
     marks::{Stands, to_any},
-    view::{Inline, Run, read_text, units},
 };
 use crate::value::Value;
 use std::{collections::BTreeSet, sync::Arc};

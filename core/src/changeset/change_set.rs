@@ -1,7 +1,7 @@
 //! The change set: a header, its id, and the payload it speaks of.
 
 use crate::{
-    changeset::{EnvelopeRule, Header, Payload, check, codec, header},
+    changeset::{EnvelopeRule, Header, Payload, check, header},
     id::ChangeSetId,
 };
 
@@ -23,7 +23,7 @@ impl ChangeSet {
     /// Every header rule, and a payload of another length or hash.
     pub fn new(header: Header, payload: Payload) -> Result<Self, EnvelopeRule> {
         header.check_fields()?;
-        let bytes = codec::encode(&header);
+        let bytes = header.canonical();
         check::check_length(bytes.len())?;
         ChangeSet::read(header, header::id_of(&bytes), payload)
     }

@@ -2,7 +2,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::{
-    changeset::{EngineKind, EnvelopeRule, Header, codec},
+    changeset::{EngineKind, EnvelopeRule, Header},
     hlc::Hlc,
     id::Actor,
     limits,
@@ -19,7 +19,7 @@ impl Header {
     /// The first rule broken, in the order of the fields.
     pub fn check(&self) -> Result<(), EnvelopeRule> {
         self.check_fields()?;
-        check_length(codec::encode(self).len())
+        check_length(self.canonical().len())
     }
 
     /// As [`Header::check`], for a header whose canonical bytes are known to keep their bound.

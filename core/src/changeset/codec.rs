@@ -152,6 +152,26 @@ impl<'a> Reader<'a> {
     where
         T: Deserialize<'a> + Serialize,
     {
+        self.value_as(form, max, |value, expected| {
+            let mut at = 0;
+            let again = Compare {
+                expected,
+                at: &mut at,
+            };
+            match postcard::serialize_with_flavor(value, again) {
+                Ok(()) => Ok(()),
+                Err(_) => Err(at),
+            }
+        })
+    }
+
+    /// As [`Reader::value`], where `same` says at which byte the canonical encoding differs.
+    pub(crate) fn value_as<T: Deserialize<'a>>(
+        &mut self,
+        form: Form,
+        max: usize,
+        same: impl FnOnce(&T, &[u8]) -> Result<(), usize>,
+    ) -> Result<(T, &'a [u8]), Malformed> {
         let rest = self.rest();
         let within = rest.get(..max).unwrap_or(rest);
         let mut from = de_from(within);
@@ -189,13 +209,8 @@ impl<'a> Reader<'a> {
             Err(_) => return Err(Malformed::Unreadable { form, at: stopped }),
         };
         let read = within.get(..took).unwrap_or_default();
-        let mut same = 0;
-        let again = Compare {
-            expected: read,
-            at: &mut same,
-        };
-        if postcard::serialize_with_flavor(&value, again).is_err() {
-            let at = self.at().saturating_add(same as u64);
+        if let Err(differs) = same(&value, read) {
+            let at = self.at().saturating_add(differs as u64);
             return Err(Malformed::NotCanonical { form, at });
         }
         self.at = self.at.saturating_add(took);
@@ -242,6 +257,18 @@ impl<'a> Reader<'a> {
             }),
         }
     }
+}
+
+/// Whether two encodings are one; otherwise the first byte that differs.
+pub(crate) fn same(canonical: &[u8], read: &[u8]) -> Result<(), usize> {
+    if canonical == read {
+        return Ok(());
+    }
+    Err(canonical
+        .iter()
+        .zip(read)
+        .take_while(|(a, b)| a == b)
+        .count())
 }
 
 fn de_from(rest: &[u8]) -> postcard::Deserializer<'_, Cursor<'_>> {

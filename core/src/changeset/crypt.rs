@@ -16,7 +16,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use crate::{
-    changeset::{ChangeSet, EnvelopeRule, Header, Payload, codec, pack, pack::PackFault, tags},
+    changeset::{ChangeSet, EnvelopeRule, Header, Payload, pack, pack::PackFault, tags},
     limits,
 };
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce, Tag, aead::AeadInPlace};
@@ -220,5 +220,5 @@ fn bound(header: &Header) -> [u8; 32] {
         payload_hash: [0; 32],
         ..header.clone()
     };
-    tags::hash(tags::SEALED_HEADER, &[&codec::encode(&without)])
+    tags::hash(tags::SEALED_HEADER, &[&without.canonical()])
 }

@@ -114,12 +114,12 @@ impl Header {
 
     /// blake3 of the domain tag and the canonical bytes.
     pub fn id(&self) -> ChangeSetId {
-        id_of(&codec::encode(self))
+        id_of(&self.canonical())
     }
 
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
-        codec::encode(self).into_vec()
+        self.canonical().into_vec()
     }
 
     /// Reads canonical bytes that hold one header and nothing else, and checks the rules that a
@@ -137,7 +137,11 @@ impl Header {
 
     /// The next header of a reader, and its id.
     pub(crate) fn read(reader: &mut codec::Reader<'_>) -> Result<(Self, ChangeSetId), Malformed> {
-        let (header, bytes) = reader.value(Form::Header, limits::HEADER_BYTES_MAX)?;
+        let (header, bytes) = reader.value_as(
+            Form::Header,
+            limits::HEADER_BYTES_MAX,
+            |header: &Header, read| codec::same(&header.canonical(), read),
+        )?;
         Ok((header, id_of(bytes)))
     }
 }

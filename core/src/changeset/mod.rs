@@ -14,13 +14,14 @@
 //! | `pack`, `crypt` | size-capped zstd; payloads sealed under a workspace key |
 //! | `tip` | the end of a chain, what may follow it, and how an epoch begins |
 //! | `bundle` | a file of change sets, control records and schemas |
-//! | `codec` | postcard, bounded and canonical |
+//! | `codec`, `canonical` | postcard, bounded and canonical; the header's bytes by hand |
 //! | `rule`, `malformed` | why an envelope is refused |
 
 pub mod bundle;
+mod canonical;
 mod change_set;
 mod check;
-mod codec;
+pub(crate) mod codec;
 pub mod crypt;
 mod flush;
 mod header;

@@ -23,7 +23,7 @@ pub const SIGNED_BYTES_MAX: usize =
 impl Signed {
     /// The canonical bytes: version, header, payload with its state, proof.
     pub fn encode(&self) -> Vec<u8> {
-        let header = codec::encode(self.change.header());
+        let header = self.change.header().canonical();
         let payload = codec::encode(self.change.payload());
         let proof = codec::encode(&self.proof);
         [

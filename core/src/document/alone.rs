@@ -3,10 +3,11 @@
 
 use super::{Document, EngineDoc};
 use crate::{
+    body,
     hlc::Hlc,
     id::{Actor, Chain, ChainIdx, Epoch, Lane, OriginId, UserId},
     judge::{Candidate, Place, Rule, Writer},
-    record::peek,
+    record,
     schema::Schema,
 };
 use std::sync::Arc;
@@ -22,14 +23,15 @@ pub struct Stand {
 
 impl Document {
     /// Where a payload would stand: on everything that is here, by the writer whose actor it names,
-    /// with the stamp it bears. None where the bytes name no actor.
-    pub fn stand(&self, payload: &[u8], schema: &Arc<Schema>) -> Option<Stand> {
+    /// with the stamp it bears. Bytes that name nobody stand under actor 0 and are refused by their
+    /// form.
+    pub fn stand(&self, payload: &[u8], schema: &Arc<Schema>) -> Stand {
         let (actor, hlc) = match self.engine {
             EngineDoc::Record(_) => {
-                let (actor, time) = peek(payload)?;
+                let (actor, time) = record::peek(payload).unwrap_or_default();
                 (Actor::Automerge(actor), Hlc(u64::try_from(time).unwrap_or(0)))
             }
-            EngineDoc::Body(_) => (Actor::Yrs(crate::body::peek(payload)?), Hlc::new(0, 1)),
+            EngineDoc::Body(_) => (Actor::Yrs(body::peek(payload).unwrap_or(1)), Hlc::new(0, 1)),
             EngineDoc::Log(_) => (Actor::Automerge([0; 16]), Hlc::new(0, 1)),
         };
         let known = self.graph.lines().find(|(_, line)| line.writer.actor == actor);
@@ -50,7 +52,7 @@ impl Document {
             genesis_before: self.graph.genesis(),
             schema: Arc::clone(schema),
         };
-        Some(Stand { writer, place })
+        Stand { writer, place }
     }
 
     /// Judges a payload at a place. Nothing changes.

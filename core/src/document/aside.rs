@@ -21,7 +21,8 @@ pub enum State {
     Refused(Rule),
     /// A control record excludes it.
     Excluded(Excluded),
-    /// Another change set in its slot counts, by the smaller id, until the orderer rules.
+    /// Another change set in its slot, or of its actor, counts: by the smaller id, until the
+    /// orderer rules.
     Forked {
         /// The one that counts.
         winner: ChangeSetId,

@@ -2,10 +2,10 @@
 
 use super::{Document, EngineDoc, Event, Kept, engine::{Admitted, Judged}};
 use crate::{
-    body::{self, BodyEdit, BodyOp, Selection},
+    body::{self, BodyEdit, BodyIntent, BodyOp, IdMap, Selection},
     causal::Node,
     changeset::{
-        ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Payload, RULES_VERSION, Signed,
+        ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Payload, RULES_VERSION, Verified,
         crypt::{WorkspaceKey, encrypt},
     },
     hlc::Hlc,
@@ -51,6 +51,9 @@ pub enum Draft<'a> {
     Record(&'a [RecordOp]),
     /// Operations on a body.
     Body(&'a [BodyOp]),
+    /// Operations on a body that are made again: places are anchors, and the map says which units
+    /// of excluded change sets have been made again before.
+    Replay(&'a [BodyIntent], &'a IdMap),
     /// A log entry.
     Entry(&'a Entry),
     /// The view's last step is taken back.
@@ -70,6 +73,17 @@ pub struct Edited {
     pub event: Option<Event>,
     /// The selection that an undo or redo brings back.
     pub selection: Option<Selection>,
+    /// What a body was asked, in a form that can be made again.
+    pub noted: Option<Noted>,
+}
+
+/// An edit of a body in a form that outlives the state it was made in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Noted {
+    /// The operations, their places as anchors.
+    pub intents: Vec<BodyIntent>,
+    /// The update that they became.
+    pub update: Vec<u8>,
 }
 
 /// Why an edit was not made. The document is as before.
@@ -109,6 +123,7 @@ pub enum EditError {
 }
 
 /// What an engine made of an edit.
+#[derive(Default)]
 struct Made {
     payload: Vec<u8>,
     patches: Vec<Patch>,
@@ -116,6 +131,7 @@ struct Made {
     selection: Option<Selection>,
     /// A log's entry is applied when its id is known.
     entry: Option<Judged>,
+    intents: Option<Vec<BodyIntent>>,
 }
 
 impl Document {
@@ -127,6 +143,7 @@ impl Document {
         let (mut header, place) = self.envelope(pen)?;
         let made = self.make(pen, &place, draft)?;
         header.route = routes(&pen.schema, &self.part, &made.patches);
+        let noted = made.intents.map(|intents| Noted { intents, update: made.payload.clone() });
         let change = match pen.key {
             Some(key) => encrypt(header, &made.payload, key)?,
             None => ChangeSet::new(header.describe(&made.payload), Payload::Present(made.payload))?,
@@ -147,7 +164,7 @@ impl Document {
             patches = self.engine.apply(vec![admitted]).unwrap_or_default().into_iter().flatten().collect();
         }
         let event = self.tell(id, chain, made.cause, patches);
-        Ok(Edited { id, seq: place.seq, event, selection: made.selection })
+        Ok(Edited { id, seq: place.seq, event, selection: made.selection, noted })
     }
 
     /// The header that the pen's next change set would have, before it describes a payload, and the
@@ -167,8 +184,11 @@ impl Document {
             return Err(EditError::ChainClosed { id: aside.kept.change.id() });
         }
         let heads: Vec<(ChainIdx, u64)> = self.graph.heads().collect();
+        // Entries of a log stand alone: one that is excluded takes none of the others along.
+        let alone = matches!(self.engine, EngineDoc::Log(_));
         let mut deps: Vec<Dep> = heads
             .iter()
+            .filter(|_| !alone)
             .filter(|(head, _)| *head != chain)
             .filter_map(|(head, seq)| {
                 let writer = &self.graph.line(*head)?.writer;
@@ -218,10 +238,10 @@ impl Document {
     }
 
     /// Keeps the proof of an own change set.
-    pub fn prove_own(&mut self, signed: &Signed) {
-        let header = signed.change.header();
+    pub fn prove_own(&mut self, own: &Verified) {
+        let header = own.change().header();
         if let Some(at) = self.graph.chain(&header.chain) {
-            self.prove(at, header.seq, Some(signed.proof.clone()));
+            self.prove(at, header.seq, Some(own.proof().clone()));
         }
     }
 
@@ -246,7 +266,12 @@ impl Document {
                 Ok(Made::of_record(edit, Cause::Undo))
             }
             (EngineDoc::Body(doc), Draft::Body(ops)) => {
-                Ok(Made::of_body(doc.edit(place, body::ViewId(pen.view.0), ops)?, Cause::Local))
+                let (edit, intents) = doc.edit_noting(place, body::ViewId(pen.view.0), ops)?;
+                Ok(Made { intents: Some(intents), ..Made::of_body(edit, Cause::Local) })
+            }
+            (EngineDoc::Body(doc), Draft::Replay(intents, ids)) => {
+                let edit = doc.replay(place, body::ViewId(pen.view.0), intents, ids)?;
+                Ok(Made { intents: Some(intents.to_vec()), ..Made::of_body(edit, Cause::Rebase) })
             }
             (EngineDoc::Body(doc), Draft::Undo) => {
                 let edit = doc.undo(place, body::ViewId(pen.view.0))?.ok_or(EditError::NoStep("undo"))?;
@@ -261,10 +286,11 @@ impl Document {
                 let candidate = Candidate { place, payload: &payload };
                 let judged = self.engine.judge(&self.part, &candidate).map_err(EditError::Refused)?;
                 let cause = Cause::Local;
-                Ok(Made { payload, patches: Vec::new(), cause, selection: None, entry: Some(judged) })
+                let made = Made { payload, patches: Vec::new(), cause, ..Made::default() };
+                Ok(Made { entry: Some(judged), ..made })
             }
             (_, Draft::Record(_)) => Err(other("record")),
-            (_, Draft::Body(_)) => Err(other("body")),
+            (_, Draft::Body(_) | Draft::Replay(..)) => Err(other("body")),
             (_, Draft::Entry(_)) => Err(other("log")),
             (EngineDoc::Log(_), Draft::Undo) => Err(EditError::NoStep("undo")),
             (EngineDoc::Log(_), Draft::Redo) => Err(EditError::NoStep("redo")),
@@ -274,11 +300,12 @@ impl Document {
 
 impl Made {
     fn of_record(edit: RecordEdit, cause: Cause) -> Made {
-        Made { payload: edit.payload, patches: edit.patches, cause, selection: None, entry: None }
+        Made { payload: edit.payload, patches: edit.patches, cause, ..Made::default() }
     }
 
     fn of_body(edit: BodyEdit, cause: Cause) -> Made {
-        Made { payload: edit.payload, patches: edit.patches, cause, selection: edit.selection, entry: None }
+        let selection = edit.selection;
+        Made { payload: edit.payload, patches: edit.patches, cause, selection, ..Made::default() }
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{Document, Event, Kept, State, aside::Room, engine::Admitted};
 use crate::{
     causal::Node,
-    changeset::{Header, Proof},
-    id::{ChainIdx, ChangeSetId},
+    changeset::{EngineKind, Header, Proof},
+    id::{Actor, ChainIdx, ChangeSetId},
     judge::{Candidate, ChainRule, Grounds, Hold, Place, Rule, Stop},
     limits,
     patch::{Cause, Patch, PatchSet},
@@ -35,6 +35,14 @@ pub(super) enum Taken {
     Dropped,
     /// It may count in place of another one: the document is to be rebuilt.
     Contest,
+}
+
+/// An engine's actor that a chain claims.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    pub(super) actor: Actor,
+    /// Named by a gateway, not derived.
+    pub(super) foreign: bool,
 }
 
 impl Document {
@@ -142,6 +150,13 @@ impl Document {
             let taken = self.set_aside(kept, State::Forked { winner }, room);
             return if contest { Taken::Contest } else { taken };
         }
+        if at.is_none()
+            && let Some((winner, before)) = self.rival(&kept, grounds)
+        {
+            let contest = before && room == Room::Bounded;
+            let taken = self.set_aside(kept, State::Forked { winner }, room);
+            return if contest { Taken::Contest } else { taken };
+        }
         if self.stuck.contains(&id) {
             return self.set_aside(kept, State::Stuck, room);
         }
@@ -152,6 +167,26 @@ impl Document {
             }
             Err(state) => self.set_aside(kept, state, room),
         }
+    }
+
+    /// The actor that a chain's first change set claims; none where it claims none.
+    pub(super) fn claim(&self, kept: &Kept, grounds: &Grounds<'_>) -> Option<Claim> {
+        let header = kept.change.header();
+        if header.seq != 1 || header.engine == EngineKind::Log {
+            return None;
+        }
+        let cleared = grounds.clear(&kept.change, None).ok()?;
+        Some(Claim { actor: cleared.writer.actor, foreign: header.actor.is_some() })
+    }
+
+    /// Another chain that has the actor which a new chain claims: its first change set, and whether
+    /// the new one goes before it.
+    fn rival(&self, kept: &Kept, grounds: &Grounds<'_>) -> Option<(ChangeSetId, bool)> {
+        let claim = self.claim(kept, grounds)?;
+        let (at, _) = self.graph.lines().find(|(_, line)| line.writer.actor == claim.actor)?;
+        let (first, has) = (self.graph.node(at, 1)?, self.kept(at, 1)?);
+        let rank = (has.change.header().actor.is_some(), first.id);
+        Some((first.id, (claim.foreign, kept.change.id()) < rank))
     }
 
     /// Keeps an effective change set, in step with the graph.

@@ -5,14 +5,16 @@
 //! another one (a second id in a slot, a control record that excludes) rebuilds the document from
 //! its change sets instead, in an order that depends on nothing but them.
 
+mod alone;
 mod aside;
 mod edit;
 mod engine;
 mod intake;
 mod rebuild;
 
+pub use alone::Stand;
 pub use aside::{Aside, State};
-pub use edit::{Draft, EditError, Edited, Pen};
+pub use edit::{Draft, EditError, Edited, Noted, Pen};
 pub use engine::{Admitted, EngineDoc, Judged};
 pub use intake::Received;
 

@@ -4,45 +4,75 @@ use super::{
     Document, Event, Kept, State,
     aside::Room,
     engine::{Admitted, EngineDoc},
-    intake::Taken,
+    intake::{Claim, Taken},
 };
 use crate::{
     causal::Graph,
-    id::{Chain, ChangeSetId},
+    id::{Actor, Chain, ChangeSetId},
     judge::Grounds,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
-type SlotKey = (Chain, u64);
+/// What only one of several change sets can have.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Prize {
+    /// A place in a chain.
+    Slot(Chain, u64),
+    /// An engine's actor: the first change set of a chain claims it. A gateway can name one that
+    /// another chain has.
+    Actor(Actor),
+}
+
+/// The order in which change sets claim a prize: who derives its actor before who names a foreign
+/// one, then by id.
+type Rank = (bool, ChangeSetId);
 
 /// What a rebuild has not decided yet.
 #[derive(Default)]
 struct Work {
     /// To be tried, smallest id first.
     ready: BTreeMap<ChangeSetId, Kept>,
-    /// In slots with several change sets: the undecided ones. One is tried only when none of a
-    /// smaller id is undecided, so that the smallest that can count does.
-    contested: BTreeMap<SlotKey, BTreeSet<ChangeSetId>>,
-    /// Waiting for a smaller id in their slot.
+    /// Prizes that several change sets claim: the undecided ones. One is tried only when none
+    /// before it is undecided, so that the first that can count does.
+    contested: BTreeMap<Prize, BTreeSet<Rank>>,
+    /// The contested prizes that a change set claims.
+    claims: BTreeMap<ChangeSetId, Vec<(Prize, Rank)>>,
+    /// Waiting for one before them.
     deferred: BTreeMap<ChangeSetId, Kept>,
 }
 
 impl Work {
-    fn new(pool: Vec<Kept>) -> Self {
-        let mut slots: BTreeMap<SlotKey, BTreeSet<ChangeSetId>> = BTreeMap::new();
-        for kept in &pool {
-            slots.entry(slot(kept)).or_default().insert(kept.change.id());
+    fn new(pool: Vec<Kept>, actor: impl Fn(&Kept) -> Option<Claim>) -> Self {
+        let mut work = Work::default();
+        for kept in pool {
+            let (header, id) = (kept.change.header(), kept.change.id());
+            let slot = (Prize::Slot(header.chain, header.seq), (false, id));
+            let claim = actor(&kept).map(|claim| (Prize::Actor(claim.actor), (claim.foreign, id)));
+            let claims: Vec<(Prize, Rank)> = std::iter::once(slot).chain(claim).collect();
+            for (prize, rank) in &claims {
+                work.contested.entry(*prize).or_default().insert(*rank);
+            }
+            work.claims.insert(id, claims);
+            work.ready.insert(id, kept);
         }
-        slots.retain(|_, ids| ids.len() > 1);
-        let ready = pool.into_iter().map(|kept| (kept.change.id(), kept)).collect();
-        Work { ready, contested: slots, deferred: BTreeMap::new() }
+        work.contested.retain(|_, ranks| ranks.len() > 1);
+        let contested = &work.contested;
+        work.claims.retain(|_, claims| {
+            claims.retain(|(prize, _)| contested.contains_key(prize));
+            !claims.is_empty()
+        });
+        work
     }
 
     /// The next to be tried.
     fn next(&mut self) -> Option<Kept> {
         while let Some((id, kept)) = self.ready.pop_first() {
-            let first = self.contested.get(&slot(&kept)).and_then(|ids| ids.first().copied());
-            if first.is_some_and(|first| first < id) {
+            let mut claims = self.claims.get(&id).into_iter().flatten();
+            let behind = claims.any(|(prize, rank)| {
+                let first = self.contested.get(prize).and_then(BTreeSet::first);
+                first.is_some_and(|first| first < rank)
+            });
+            if behind {
                 self.deferred.insert(id, kept);
             } else {
                 return Some(kept);
@@ -52,21 +82,18 @@ impl Work {
         self.deferred.pop_first().map(|(_, kept)| kept)
     }
 
-    /// One was decided: the next in its slot may be tried.
-    fn decided(&mut self, slot: SlotKey, id: &ChangeSetId) {
-        let Some(ids) = self.contested.get_mut(&slot) else { return };
-        ids.remove(id);
-        for next in ids.iter() {
-            if let Some(kept) = self.deferred.remove(next) {
-                self.ready.insert(*next, kept);
+    /// One was decided: those behind it may be tried.
+    fn decided(&mut self, id: &ChangeSetId) {
+        for (prize, rank) in self.claims.remove(id).unwrap_or_default() {
+            let Some(ranks) = self.contested.get_mut(&prize) else { continue };
+            ranks.remove(&rank);
+            for (_, next) in ranks.iter() {
+                if let Some(kept) = self.deferred.remove(next) {
+                    self.ready.insert(*next, kept);
+                }
             }
         }
     }
-}
-
-fn slot(kept: &Kept) -> SlotKey {
-    let header = kept.change.header();
-    (header.chain, header.seq)
 }
 
 impl Document {
@@ -109,15 +136,15 @@ impl Document {
         if let Some(engine) = EngineDoc::new(self.id, &self.part, &self.schemas) {
             self.engine = engine;
         }
-        let mut work = Work::new(pool);
+        let mut work = Work::new(pool, |kept| self.claim(kept, grounds));
         while let Some(kept) = work.next() {
-            let (slot, id) = (slot(&kept), kept.change.id());
+            let id = kept.change.id();
             match self.take(kept, grounds, Room::Rebuild) {
                 Taken::Aside(State::Held(_)) | Taken::Dropped => continue,
                 Taken::Accepted(admitted) => each(&mut self.engine, admitted),
                 Taken::Aside(_) | Taken::Known | Taken::Contest => {}
             }
-            work.decided(slot, &id);
+            work.decided(&id);
             work.ready.extend(self.asides.wake(&id).into_iter().map(|kept| (kept.change.id(), kept)));
         }
     }

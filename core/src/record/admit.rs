@@ -4,11 +4,12 @@
 use super::{
     FieldPath,
     genesis::{Container, Genesis},
-    index::{
-        ChangeRow, GENESIS, Index, KeyRow, Kind, Link, NO_KEY, NewChange, NewOp, ObjRef, Object,
-        OpRef, OpRow, ROOT, Target, line_of,
+    index::Index,
+    rows::{
+        ChangeRow, GENESIS, KeyRow, Kind, Link, NewChange, NewOp, ObjRef, Object, OpRef, OpRow,
+        ROOT, Target, line_of,
     },
-    index::{END, LineRef},
+    rows::{END, LineRef},
 };
 use crate::{hlc::Hlc, id::ChainIdx};
 use automerge::ChangeHash;
@@ -125,10 +126,9 @@ impl Index {
                     self.link(*overwritten, place);
                 }
             }
-            if op.key != NO_KEY {
-                if let Some(key) = new.keys.get(op.key as usize) {
-                    self.write_key(op.object, key, op.kind, place, &overwrites);
-                }
+            // None for elements: NO_KEY is no place.
+            if let Some(key) = new.keys.get(op.key as usize) {
+                self.write_key(op.object, key, op.kind, place, &overwrites);
             }
         }
         for (object, plus, minus) in &new.sizes {

@@ -1,9 +1,11 @@
 //! Who wrote what: of a text, run by run. For other fields see [`super::RecordView::written`].
 #![deny(clippy::arithmetic_side_effects)]
 
-use super::{Anchor, AnchoredTo, RecordDoc, Side, Written, value::units};
+use super::{
+    Anchor, AnchoredTo, RecordDoc, Side, Written, session::splits_character, value::units,
+};
 use crate::{hlc::Hlc, id::OriginId, id::UserId, schema::MergeRule, value::Value};
-use automerge::{ObjId, ObjType};
+use automerge::{ObjId, ReadDoc};
 use serde::{Deserialize, Serialize};
 
 /// A run of text from one user and device.
@@ -26,21 +28,36 @@ pub struct BlameRun {
 impl RecordDoc {
     /// Who wrote what of a text, from front to back, without gaps. None where the field is no text.
     pub fn blame(&self, field: &[String]) -> Option<Vec<BlameRun>> {
-        let text = self.sequence(field, ObjType::Text)?;
+        let path = self.names.newest_path(field)?;
+        if !matches!(self.names.rule(&path)?, MergeRule::Text) {
+            return None;
+        }
+        let text = self.any_sequence(&path)?;
         let reader = self.reader();
         let mut runs: Vec<BlameRun> = Vec::new();
         let mut at = 0u32;
         for (id, value) in reader.items(&text) {
             let stamp = reader.stamp(&id)?;
             let len = u32::try_from(value.as_text().map_or(0, units)).ok()?;
-            let Written { hlc, origin, author } = stamp.written();
+            let Written {
+                hlc,
+                origin,
+                author,
+            } = stamp.written();
             match runs.last_mut() {
                 Some(run) if (run.author, run.origin) == (author, origin) => {
                     run.len = run.len.saturating_add(len);
                     run.first = run.first.min(hlc);
                     run.last = run.last.max(hlc);
                 }
-                _ => runs.push(BlameRun { at, len, author, origin, first: hlc, last: hlc }),
+                _ => runs.push(BlameRun {
+                    at,
+                    len,
+                    author,
+                    origin,
+                    first: hlc,
+                    last: hlc,
+                }),
             }
             at = at.saturating_add(len);
         }
@@ -57,7 +74,9 @@ impl RecordDoc {
             MergeRule::Append(_) => reader.entries(&spots),
             _ => return None,
         };
-        let told = entries.into_iter().map(|entry| (entry.value, entry.stamp.written()));
+        let told = entries
+            .into_iter()
+            .map(|entry| (entry.value, entry.stamp.written()));
         Some(told.collect())
     }
 
@@ -66,6 +85,10 @@ impl RecordDoc {
     pub fn anchor(&self, field: &[String], at: u32, side: Side) -> Option<Anchor> {
         let field = self.names.newest_path(field)?;
         let object = self.any_sequence(&field)?;
+        let length = self.engine.length(&object);
+        if splits_character(&self.engine, &object, at as usize, length) {
+            return None;
+        }
         let on = AnchoredTo::of(&self.engine, &object, at as usize, side)?;
         Some(Anchor { field, on })
     }
@@ -74,20 +97,31 @@ impl RecordDoc {
     /// None where this document never held what it hangs on.
     pub fn resolve(&self, anchor: &Anchor) -> Option<u32> {
         let field = self.names.newest_path(&anchor.field)?;
+        if let AnchoredTo::Behind(id) | AnchoredTo::Before(id) = anchor.on {
+            // The engine panics on an operation of another object.
+            let inserted = self.gate.inserted_into(&id)?;
+            if self.names.newest_path(inserted)? != field {
+                return None;
+            }
+        }
         let object = self.any_sequence(&field)?;
         let at = anchor.on.resolve(&self.engine, &object)?;
         u32::try_from(at).ok()
     }
 
     fn any_sequence(&self, path: &[String]) -> Option<ObjId> {
-        let text = self.sequence(path, ObjType::Text);
-        text.or_else(|| self.sequence(path, ObjType::List))
-    }
-
-    fn sequence(&self, path: &[String], of: ObjType) -> Option<ObjId> {
-        let reader = self.reader();
         let path = self.names.newest_path(path)?;
-        let (_, spots) = reader.spots(&path)?;
-        reader.containers(&spots, of).into_iter().next()
+        match self.names.rule(&path)? {
+            MergeRule::Text | MergeRule::List(_) => self.reader().sequence(&path),
+            MergeRule::Lww(_)
+            | MergeRule::Group(_)
+            | MergeRule::Keep(_)
+            | MergeRule::Once(_)
+            | MergeRule::Counter
+            | MergeRule::Set(_)
+            | MergeRule::Append(_)
+            | MergeRule::Map(_)
+            | MergeRule::Open(_) => None,
+        }
     }
 }

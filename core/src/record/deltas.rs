@@ -123,12 +123,20 @@ pub(crate) fn between(
 }
 
 /// Gives each change the patches of the fields that it is the last to touch.
-pub(crate) fn share_out(batch: &[JudgedChange], mut found: Found, names: &Names) -> Vec<Vec<Patch>> {
+pub(crate) fn share_out(
+    batch: &[JudgedChange],
+    mut found: Found,
+    names: &Names,
+) -> Vec<Vec<Patch>> {
     let mut shared: Vec<Vec<Patch>> = Vec::with_capacity(batch.len());
     let mut life = found.remove([LIFE_KEY.to_owned()].as_slice());
     for judged in batch.iter().rev() {
         let mut patches = Vec::new();
-        for path in judged.touched.iter().filter_map(|path| names.newest_path(path)) {
+        for path in judged
+            .touched
+            .iter()
+            .filter_map(|path| names.newest_path(path))
+        {
             patches.extend(found.remove(&path).unwrap_or_default());
         }
         patches.extend(life.take().unwrap_or_default());
@@ -157,7 +165,9 @@ fn elements(path: &[String], old: &BTreeSet<Value>, new: &BTreeSet<Value>) -> Ve
         put(&path, value)
     };
     let gone = old.difference(new).map(|element| one(element, None));
-    let come = new.difference(old).map(|element| one(element, Some(element.clone())));
+    let come = new
+        .difference(old)
+        .map(|element| one(element, Some(element.clone())));
     gone.chain(come).collect()
 }
 
@@ -180,7 +190,11 @@ pub(crate) fn entries(
             _ => patches.push((at, vec![entry.value])),
         }
     }
-    let insert = |(at, values)| Patch::Insert { path: steps(path), at, values };
+    let insert = |(at, values)| Patch::Insert {
+        path: steps(path),
+        at,
+        values,
+    };
     patches.into_iter().map(insert).collect()
 }
 
@@ -191,11 +205,16 @@ fn told(reader: &Reader<'_, Automerge>, path: &[String], raw: &[automerge::Patch
     let objects = containers(reader, rule, &spots);
     let is_text = matches!(rule, MergeRule::Text);
     let own = raw.iter().filter(|patch| objects.contains(&patch.obj));
-    own.filter_map(|patch| translate(path, is_text, &patch.action)).collect()
+    own.filter_map(|patch| translate(path, is_text, &patch.action))
+        .collect()
 }
 
 fn containers(reader: &Reader<'_, Automerge>, rule: &MergeRule, spots: &[Spot]) -> Vec<ObjId> {
-    let of = if matches!(rule, MergeRule::Text) { ObjType::Text } else { ObjType::List };
+    let of = if matches!(rule, MergeRule::Text) {
+        ObjType::Text
+    } else {
+        ObjType::List
+    };
     reader.containers(spots, of)
 }
 

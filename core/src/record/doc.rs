@@ -97,15 +97,39 @@ impl RecordDoc {
     ///
     /// Gives each change's patches. The engine tells the effect of the whole batch, so a field that
     /// several of its changes touch is reported with the last of them; a change of the entity's
-    /// life is reported with the last change of the batch.
+    /// life is reported with the last change of the batch. A change that is held already does
+    /// nothing.
     ///
     /// # Errors
     /// [`Stuck`] where the engine fails. The document is then as it was.
     pub fn apply(&mut self, batch: Vec<JudgedChange>) -> Result<Vec<Vec<Patch>>, Stuck> {
+        let mut seen = self.history.past();
+        let is_new: Vec<bool> = batch
+            .iter()
+            .map(|judged| {
+                let is_new = !seen.contains(judged.chain, judged.seq);
+                seen.raise(judged.chain, judged.seq);
+                is_new
+            })
+            .collect();
+        let mut wanted = is_new.iter();
+        let batch: Vec<JudgedChange> = batch
+            .into_iter()
+            .filter(|_| wanted.next().copied().unwrap_or(false))
+            .collect();
+        let mut patches = self.apply_new(&batch)?.into_iter();
+        let given = is_new.into_iter().map(|is_new| {
+            let own = if is_new { patches.next() } else { None };
+            own.unwrap_or_default()
+        });
+        Ok(given.collect())
+    }
+
+    fn apply_new(&mut self, batch: &[JudgedChange]) -> Result<Vec<Vec<Patch>>, Stuck> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        let needed = self.genesis.needed.max(self.genesis_of(&batch));
+        let needed = self.genesis.needed.max(self.genesis_of(batch));
         let mut changes: Vec<Change> = self.genesis_between(self.genesis.held, needed);
         changes.extend(batch.iter().map(|judged| judged.change.clone()));
         let touched: BTreeSet<FieldPath> = batch
@@ -120,21 +144,27 @@ impl RecordDoc {
         let attempt = catch_unwind(AssertUnwindSafe(|| run(engine, changes, sequences)));
         let (engine, raw) = attempt.map_err(|_| APPLYING)??;
 
-        for judged in &batch {
+        for judged in batch {
             self.book.forget_deleted(judged, &self.names);
             self.note(judged);
         }
         self.engine = engine;
-        self.genesis = Genesis { held: self.genesis.held.max(needed), needed };
+        self.genesis = Genesis {
+            held: self.genesis.held.max(needed),
+            needed,
+        };
         let reader = self.reader();
         let after = Glance::take(&reader, &touched, self.policy());
         let found = deltas::between(&reader, before, after, &raw);
-        Ok(deltas::share_out(&batch, found, &self.names))
+        Ok(deltas::share_out(batch, found, &self.names))
     }
 
     /// The record by its schema's rules. `numbers` tells the order number of a change set.
     pub fn project(&self, numbers: &Numbers<'_>) -> RecordView {
-        let reader = Reader { numbers, ..self.reader() };
+        let reader = Reader {
+            numbers,
+            ..self.reader()
+        };
         RecordView::read(&reader, self.policy(), self.history.count())
     }
 
@@ -155,7 +185,11 @@ impl RecordDoc {
             heads.extend(self.history.note(chain, seq).map(|note| note.hash));
         }
         let at = Some(Point { past, heads });
-        let reader = Reader { numbers, at, ..self.reader() };
+        let reader = Reader {
+            numbers,
+            at,
+            ..self.reader()
+        };
         RecordView::read(&reader, self.policy(), count)
     }
 
@@ -224,7 +258,9 @@ impl RecordDoc {
     fn genesis_of(&self, batch: &[JudgedChange]) -> usize {
         let deps: BTreeSet<&ChangeHash> = batch.iter().flat_map(|j| j.change.deps()).collect();
         let all = self.gate.genesis();
-        let last = all.iter().rposition(|genesis| deps.contains(&genesis.hash()));
+        let last = all
+            .iter()
+            .rposition(|genesis| deps.contains(&genesis.hash()));
         last.map_or(0, |at| at.saturating_add(1))
     }
 
@@ -254,14 +290,22 @@ fn run(
     changes: Vec<Change>,
     patches: bool,
 ) -> Result<(Automerge, Vec<automerge::Patch>), Stuck> {
-    let mut log = if patches { PatchLog::active() } else { PatchLog::inactive() };
+    let mut log = if patches {
+        PatchLog::active()
+    } else {
+        PatchLog::inactive()
+    };
     let applied = engine.apply_changes_log_patches(changes, &mut log);
     applied.map_err(|_| APPLYING)?;
     // A change whose dependencies are not there waits in the engine without a word.
     if !engine.get_missing_deps(&[]).is_empty() {
         return Err(APPLYING);
     }
-    let raw = if patches { engine.make_patches(&mut log) } else { Vec::new() };
+    let raw = if patches {
+        engine.make_patches(&mut log)
+    } else {
+        Vec::new()
+    };
     Ok((engine, raw))
 }
 

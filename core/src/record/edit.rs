@@ -9,7 +9,7 @@ use super::{
     rules::Candidate as Written,
     session::{Effects, Pending, Rules, Session},
     target::Target,
-    undo::{Making, take_back},
+    undo::{Making, plan, take_back},
 };
 use crate::{
     id::{Actor, ViewId},
@@ -72,12 +72,13 @@ impl RecordDoc {
             .collect::<Result<_, _>>()?;
         self.open(place)?;
         let life = self.life();
-        let base = view.and_then(|view| self.book.continued(view, place.hlc));
         let mut session = Session::new(
             self.engine.transaction(),
-            Rules { history: &self.history, names: &self.names },
+            Rules {
+                history: &self.history,
+                names: &self.names,
+            },
             (place.hlc, life),
-            base,
         );
         for (op, target) in ops.iter().zip(targets) {
             session.run(op, target)?;
@@ -117,13 +118,16 @@ impl RecordDoc {
         let mut tried = 0usize;
         for step in self.book.steps(view, making).iter().rev() {
             tried = tried.saturating_add(1);
+            let plan = plan(&self.reader(), step);
             let mut session = Session::new(
                 self.engine.transaction(),
-                Rules { history: &self.history, names: &self.names },
+                Rules {
+                    history: &self.history,
+                    names: &self.names,
+                },
                 (place.hlc, life),
-                None,
             );
-            take_back(&mut session, (step, &self.book, view), fields)?;
+            take_back(&mut session, (step, &plan, &self.book, view), fields)?;
             if let Some((effects, hash)) = session.commit() {
                 let edit = self.close(place, effects, hash, Some((view, making)))?;
                 self.book.drop_last(view, making, tried);
@@ -147,20 +151,29 @@ impl RecordDoc {
         let Some(Actor::Automerge(actor)) = self.history.writer(chain).map(|by| by.actor) else {
             return Err(EditError::UnknownChain { chain });
         };
-        let not_at_heads = EditError::NotAtHeads { chain, seq: place.seq };
+        let not_at_heads = EditError::NotAtHeads {
+            chain,
+            seq: place.seq,
+        };
         if self.history.held(chain).checked_add(1) != Some(place.seq) {
             return Err(not_at_heads);
         }
         let version = place.schema.version() as usize;
         let known = version.checked_sub(1).and_then(|at| self.schemas.get(at));
         if known.map(|schema| schema.id()) != Some(place.schema.id()) {
-            return Err(EditError::UnknownSchema { version: place.schema.version() });
+            return Err(EditError::UnknownSchema {
+                version: place.schema.version(),
+            });
         }
-        self.hold_genesis(version.max(self.genesis.needed)).map_err(EditError::Stuck)?;
+        self.hold_genesis(version.max(self.genesis.needed))
+            .map_err(EditError::Stuck)?;
 
         let mut wanted: Vec<ChangeHash> = Vec::new();
         for (chain, seq) in &place.frontier {
-            let note = self.history.note(*chain, *seq).ok_or(not_at_heads.clone())?;
+            let note = self
+                .history
+                .note(*chain, *seq)
+                .ok_or(not_at_heads.clone())?;
             wanted.push(note.hash);
         }
         if (place.genesis_before as usize) < version {
@@ -205,15 +218,21 @@ impl RecordDoc {
             None => return Err(EditError::Stuck(REMAKING)),
         };
         let verdict = if payload.len() > limits::PAYLOAD_BYTES_MAX {
-            Err(EditError::TooLarge { bytes: payload.len() })
+            Err(EditError::TooLarge {
+                bytes: payload.len(),
+            })
         } else {
-            let candidate = Candidate { place, payload: &payload };
+            let candidate = Candidate {
+                place,
+                payload: &payload,
+            };
             self.gate.judge(&candidate).map_err(EditError::Refused)
         };
         let judged = match verdict {
             Ok(judged) => judged,
             Err(error) => {
-                self.remake(&BTreeSet::from([hash])).map_err(EditError::Stuck)?;
+                self.remake(&BTreeSet::from([hash]))
+                    .map_err(EditError::Stuck)?;
                 return Err(error);
             }
         };
@@ -302,5 +321,7 @@ const REMAKING: Stuck = Stuck {
 /// The record's fields in the schema that an edit is made under.
 fn fields_of<'s>(schema: &'s Schema, part: &str) -> Result<&'s FieldMap, EditError> {
     let fields = schema.part(part).and_then(|part| part.fields());
-    fields.ok_or(EditError::UnknownSchema { version: schema.version() })
+    fields.ok_or(EditError::UnknownSchema {
+        version: schema.version(),
+    })
 }

@@ -131,7 +131,10 @@ pub enum EditError {
     #[error("the entity is deleted: restore it first")]
     Deleted,
     /// A change larger than one may be.
-    #[error("the change would have {bytes} bytes, at most {}: make several", limits::PAYLOAD_BYTES_MAX)]
+    #[error(
+        "the change would have {bytes} bytes, at most {}: make several",
+        limits::PAYLOAD_BYTES_MAX
+    )]
     TooLarge {
         /// Its length.
         bytes: usize,

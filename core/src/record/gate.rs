@@ -5,7 +5,8 @@ use super::{
     FieldPath, RecordRule,
     decode::Ops,
     genesis::{self, GENESIS_ACTOR},
-    index::{GENESIS, Index, NewChange, OpKey, Slot, Stamp, line_of},
+    index::Index,
+    rows::{GENESIS, NewChange, OpKey, Slot, Stamp, line_of},
     scan::{self, Header},
     writes::{Setting, Writes},
 };
@@ -25,6 +26,12 @@ use std::{
     panic,
     sync::Arc,
 };
+
+/// The actor and the time that a change names, if its form holds.
+pub fn peek(payload: &[u8]) -> Option<([u8; 16], i64)> {
+    let header = scan::scan(payload).ok()?;
+    Some((header.actor, header.time))
+}
 
 /// A change that passed, with what the index and the engine need of it.
 #[derive(Clone, Debug)]
@@ -127,7 +134,7 @@ impl RecordGate {
         let found = match slot {
             Slot::Key { object, key } => {
                 let object = match object {
-                    None => Some(super::index::ROOT),
+                    None => Some(super::rows::ROOT),
                     Some(made) => index.by_key(made).and_then(|op| index.container(op)),
                 };
                 object.map(|object| index.visible_at_key(object, key, &view))
@@ -147,6 +154,14 @@ impl RecordGate {
     pub fn container(&self, field: &[String]) -> Option<OpKey> {
         let (op, _) = self.index.at_path(field)?;
         self.index.id(op).map(|(key, _)| key)
+    }
+
+    /// The text or list into which an operation put an element.
+    pub fn inserted_into(&self, op: &OpKey) -> Option<&FieldPath> {
+        let (kind, object, _) = self.index.op(self.index.by_key(op)?)?;
+        let is_element = matches!(kind, super::rows::Kind::Insert);
+        let field = self.index.object(object).map(|(field, _)| field);
+        field.filter(|_| is_element)
     }
 
     /// The engine hash of an admitted change.
@@ -182,6 +197,10 @@ impl RecordGate {
             view: self.index.view(&c.place.past, genesis),
             part: &self.part,
             fields,
+            chain: self
+                .schemas
+                .get(..c.place.schema.version() as usize)
+                .unwrap_or_default(),
             hlc: c.place.hlc,
             table,
             start: header.start_op,

@@ -84,11 +84,18 @@ impl History {
         let Actor::Automerge(actor) = writer.actor else {
             return; // a Yrs client writes no records: nothing of it will be admitted here
         };
-        self.actors.insert(actor, chain);
-        self.lines.entry(chain).or_insert_with(|| Line {
+        // Until a change of the chain is held another writer may take its place: what was judged
+        // and refused leaves no trace.
+        if self.held(chain) > 0 {
+            return;
+        }
+        self.actors.retain(|_, bound| *bound != chain);
+        self.actors.entry(actor).or_insert(chain);
+        let line = Line {
             writer: writer.clone(),
             notes: Vec::new(),
-        });
+        };
+        self.lines.insert(chain, line);
     }
 
     pub(crate) fn writer(&self, chain: ChainIdx) -> Option<&Writer> {
@@ -211,7 +218,11 @@ impl History {
             .map(|(_, number)| *number)
             .collect();
         let Some(past) = at else {
-            return numbers.iter().filter_map(|n| self.last.get(n)).copied().max();
+            return numbers
+                .iter()
+                .filter_map(|n| self.last.get(n))
+                .copied()
+                .max();
         };
         past.iter()
             .filter_map(|(chain, seq)| {
@@ -227,20 +238,15 @@ impl History {
             .max()
     }
 
-    /// Every change, by chain and number.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = (ChainIdx, u64, &Note)> {
-        self.lines.iter().flat_map(|(chain, line)| {
-            line.notes
-                .iter()
-                .zip(1u64..)
-                .map(move |(note, seq)| (*chain, seq, note))
-        })
-    }
-
     /// The newest change that writes a field and that neither had seen any of some changes nor was
     /// seen by one of them. All of a chain is seen up to some number, so each chain is walked only
     /// down to there.
-    pub(crate) fn newest_apart(&self, from: &[Stamp], life: &str, at: Option<&Past>) -> Option<Stamp> {
+    pub(crate) fn newest_apart(
+        &self,
+        from: &[Stamp],
+        life: &str,
+        at: Option<&Past>,
+    ) -> Option<Stamp> {
         let life = self.numbers.get([life.to_owned()].as_slice()).copied();
         let newest_in = |chain: ChainIdx, line: &Line| {
             let held = line.notes.len() as u64;
@@ -251,7 +257,9 @@ impl History {
                     return None;
                 }
                 let same = |other: &Stamp| (other.line, other.seq) == (chain, seq);
-                let apart = !from.iter().any(|other| same(other) || self.saw(&stamp, other));
+                let apart = !from
+                    .iter()
+                    .any(|other| same(other) || self.saw(&stamp, other));
                 if apart && note.fields.iter().any(|field| Some(*field) != life) {
                     return Some(stamp);
                 }
@@ -260,7 +268,9 @@ impl History {
             None
         };
         let lines = self.lines.iter();
-        lines.filter_map(|(chain, line)| newest_in(*chain, line)).max()
+        lines
+            .filter_map(|(chain, line)| newest_in(*chain, line))
+            .max()
     }
 
     /// Whether the change of `newer` had seen that of `older`, or is it and wrote later in it.

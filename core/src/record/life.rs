@@ -86,4 +86,3 @@ pub(crate) fn decide(
         }
     }
 }
-

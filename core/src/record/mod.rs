@@ -1,9 +1,18 @@
 //! Records: one Automerge document with a merge rule per field.
 //!
-//! Bytes from anyone pass the gate before the engine sees them: `scan` bounds and reads the
-//! chunk's header, `decode` reads its columns operation by operation, `gate` judges each
-//! against the op index of its own (`index`) and the schema (`layout`). The gate never asks
-//! the engine, so a verdict depends on the change and its causal past alone.
+//! Bytes from anyone pass the gate before the engine sees them. The gate never asks the engine, so
+//! a verdict depends on the change and its causal past alone, however a history was split into
+//! batches.
+//!
+//! | module | holds |
+//! |---|---|
+//! | `scan`, `column`, `decode` | a change's bytes: frame, header, columns, operations one by one |
+//! | `writes`, `maps`, `sequences`, `fresh` | what operations may do, by the rule of their field |
+//! | `layout` | how fields lie in the document |
+//! | `index`, `rows`, `admit`, `tally` | the op index: what was visible at any causal past |
+//! | `genesis` | the first changes of every record |
+//! | `rule`, `terms` | why a change is refused |
+//! | `gate` | all of it together |
 
 mod admit;
 mod anchor;
@@ -22,16 +31,20 @@ mod history;
 mod index;
 mod layout;
 mod life;
+mod maps;
 mod names;
 mod op;
 mod read;
+mod rows;
 mod rule;
 mod rules;
 mod scan;
+mod sequences;
 mod session;
 mod steps;
 mod tally;
 mod target;
+mod terms;
 mod undo;
 mod value;
 mod view;
@@ -43,13 +56,13 @@ pub use conflict::{Conflict, Contender};
 pub use doc::RecordDoc;
 pub use edit::RecordEdit;
 pub use error::EditError;
-pub use gate::{JudgedChange, RecordGate};
+pub use gate::{JudgedChange, RecordGate, peek};
 pub use genesis::{GENESIS_ACTOR, VERSION_KEY, genesis};
 pub use history::Written;
-pub use index::{OpKey, Slot, Stamp};
 pub use layout::{LIFE_KEY, set_key, set_value};
 pub use life::Life;
 pub use op::{FieldPath, RecordOp};
+pub use rows::{OpKey, Slot, Stamp};
 pub use rule::{Forbids, RecordRule, Region};
 pub use rules::{Numbers, unnumbered};
 pub use view::RecordView;

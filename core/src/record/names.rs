@@ -32,7 +32,11 @@ impl Names {
         let Some(newest) = chain.last() else {
             return Names::default();
         };
-        let declared = newest.part(part).and_then(Part::fields).into_iter().flatten();
+        let declared = newest
+            .part(part)
+            .and_then(Part::fields)
+            .into_iter()
+            .flatten();
         let fields = declared.map(|(name, field)| {
             let field = Field {
                 rule: field.rule.clone(),
@@ -41,7 +45,9 @@ impl Names {
             };
             (name.clone(), field)
         });
-        Names { fields: fields.collect() }
+        Names {
+            fields: fields.collect(),
+        }
     }
 
     /// Every field with its newest name.

@@ -72,7 +72,10 @@ impl<D: ReadDoc> Reader<'_, D> {
             .scalars(&spots)
             .into_iter()
             .filter_map(|mark| match mark.value {
-                ScalarValue::Boolean(value) => Some(Candidate { stamp: mark.stamp, value }),
+                ScalarValue::Boolean(value) => Some(Candidate {
+                    stamp: mark.stamp,
+                    value,
+                }),
                 _ => None, // the gate lets nothing else stand there
             })
             .collect();
@@ -111,7 +114,9 @@ impl<D: ReadDoc> Reader<'_, D> {
     }
 
     fn is_open_key(&self, path: &[String]) -> bool {
-        let around = path.split_last().and_then(|(_, around)| self.names.rule(around));
+        let around = path
+            .split_last()
+            .and_then(|(_, around)| self.names.rule(around));
         matches!(around, Some(MergeRule::Open(_)))
     }
 
@@ -173,7 +178,13 @@ impl<D: ReadDoc> Reader<'_, D> {
                 .into_iter()
                 .map(|one| {
                     let by = one.stamp.written();
-                    (one.stamp, Contender { value: one.value, by })
+                    (
+                        one.stamp,
+                        Contender {
+                            value: one.value,
+                            by,
+                        },
+                    )
                 })
                 .collect();
             contenders.sort_by_key(|(stamp, _)| std::cmp::Reverse(*stamp));
@@ -215,7 +226,10 @@ impl<D: ReadDoc> Reader<'_, D> {
         let visible = self.visible(spots).into_iter();
         let all = visible.filter_map(|(candidate, _)| {
             let value = candidate.value.as_scalar()?.clone();
-            Some(Candidate { stamp: candidate.stamp, value })
+            Some(Candidate {
+                stamp: candidate.stamp,
+                value,
+            })
         });
         self.unreplaced(spots, all.collect())
     }
@@ -224,7 +238,10 @@ impl<D: ReadDoc> Reader<'_, D> {
     pub(crate) fn values(&self, spots: &[Spot]) -> Vec<Candidate<Value>> {
         let scalars = self.scalars(spots).into_iter();
         scalars
-            .map(|one| Candidate { stamp: one.stamp, value: from_scalar(&one.value) })
+            .map(|one| Candidate {
+                stamp: one.stamp,
+                value: from_scalar(&one.value),
+            })
             .collect()
     }
 
@@ -236,7 +253,10 @@ impl<D: ReadDoc> Reader<'_, D> {
                 Some(_) => self.entry(&id),
                 None => Value::Null,
             };
-            Candidate { stamp: candidate.stamp, value }
+            Candidate {
+                stamp: candidate.stamp,
+                value,
+            }
         });
         self.unreplaced(spots, all.collect())
     }
@@ -269,6 +289,16 @@ impl<D: ReadDoc> Reader<'_, D> {
             None => self.engine.keys(map).collect(),
             Some(point) => self.engine.keys_at(map, &point.heads).collect(),
         }
+    }
+
+    /// The text or list at a path; these are never renamed, so there is one.
+    pub(crate) fn sequence(&self, path: &[String]) -> Option<ObjId> {
+        let (rule, spots) = self.spots(path)?;
+        let of = match rule {
+            MergeRule::Text => ObjType::Text,
+            _ => ObjType::List,
+        };
+        self.containers(&spots, of).into_iter().next()
     }
 
     /// The containers that genesis made at some spots, of one type.
@@ -335,7 +365,12 @@ impl<D: ReadDoc> Reader<'_, D> {
         let lists = self.containers(spots, ObjType::List);
         let items = lists.iter().flat_map(|list| self.items(list));
         let mut entries: Vec<Candidate<Value>> = items
-            .filter_map(|(id, value)| Some(Candidate { stamp: self.stamp(&id)?, value }))
+            .filter_map(|(id, value)| {
+                Some(Candidate {
+                    stamp: self.stamp(&id)?,
+                    value,
+                })
+            })
             .collect();
         rules::append(&mut entries);
         entries

@@ -6,7 +6,6 @@ use super::{
     EditError, FieldPath, OpKey, RecordOp,
     layout::{LIFE_KEY, set_key},
     life::Life,
-    anchor::place_of,
     read::{Reader, Spot},
     rules::Candidate,
     steps::Step,
@@ -62,8 +61,6 @@ pub(crate) struct Session<'a, 'd> {
     pub hlc: Hlc,
     pub life: Life,
     pub effects: Effects,
-    /// The step of undo that this edit continues.
-    base: Option<&'a Step>,
     /// Elements this edit added to sets.
     added: BTreeSet<(FieldPath, String)>,
 }
@@ -76,19 +73,13 @@ pub(crate) struct Rules<'a> {
 }
 
 impl<'a, 'd> Session<'a, 'd> {
-    pub(crate) fn new(
-        tx: Transaction<'d>,
-        rules: Rules<'a>,
-        (hlc, life): (Hlc, Life),
-        base: Option<&'a Step>,
-    ) -> Self {
+    pub(crate) fn new(tx: Transaction<'d>, rules: Rules<'a>, (hlc, life): (Hlc, Life)) -> Self {
         Session {
             tx,
             rules,
             hlc,
             life,
             effects: Effects::default(),
-            base,
             added: BTreeSet::new(),
         }
     }
@@ -114,7 +105,11 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     /// Does one operation that suits the schema.
-    pub(crate) fn run(&mut self, op: &RecordOp, target: Option<Target<'_>>) -> Result<(), EditError> {
+    pub(crate) fn run(
+        &mut self,
+        op: &RecordOp,
+        target: Option<Target<'_>>,
+    ) -> Result<(), EditError> {
         let Some(target) = target else {
             return self.turn(matches!(op, RecordOp::RestoreEntity));
         };
@@ -131,9 +126,9 @@ impl<'a, 'd> Session<'a, 'd> {
             RecordOp::Insert { at, value, .. } => self.insert(target, path, *at, value),
             RecordOp::Delete { at, count, .. } => self.delete(target, path, *at, *count),
             RecordOp::Append { value, .. } => self.append(target, path, value),
-            RecordOp::Splice { at, delete, insert, .. } => {
-                self.splice(target, path, *at, *delete, insert)
-            }
+            RecordOp::Splice {
+                at, delete, insert, ..
+            } => self.splice(target, path, *at, *delete, insert),
             RecordOp::DeleteEntity => self.turn(false),
             RecordOp::RestoreEntity => self.turn(true),
         }
@@ -171,7 +166,10 @@ impl<'a, 'd> Session<'a, 'd> {
             }
             value => {
                 let wanted = to_scalar(value).unwrap_or(ScalarValue::Null);
-                let other = standing.iter().find(|other| **other != *value).and_then(to_scalar);
+                let other = standing
+                    .iter()
+                    .find(|other| **other != *value)
+                    .and_then(to_scalar);
                 self.write(&own, wanted, other.unwrap_or(ScalarValue::Null))?;
             }
         }
@@ -216,7 +214,10 @@ impl<'a, 'd> Session<'a, 'd> {
             MergeRule::Group(_) => reader.groups(spots),
             _ => reader.values(spots),
         };
-        candidates.into_iter().map(|candidate| candidate.value).collect()
+        candidates
+            .into_iter()
+            .map(|candidate| candidate.value)
+            .collect()
     }
 
     fn increment(&mut self, target: Target<'_>, path: FieldPath, by: i64) -> Result<(), EditError> {
@@ -226,10 +227,16 @@ impl<'a, 'd> Session<'a, 'd> {
             _ => return Err(missing()),
         };
         if value.checked_add(by).is_none() {
-            return Err(EditError::CounterRange { field: path, value, by });
+            return Err(EditError::CounterRange {
+                field: path,
+                value,
+                by,
+            });
         }
         if by != 0 {
-            self.tx.increment(&object, key.as_str(), by).map_err(failed)?;
+            self.tx
+                .increment(&object, key.as_str(), by)
+                .map_err(failed)?;
             self.effects.step.counter(&path, by);
             self.effects.patches.push(Pending::Value(path));
         }
@@ -288,7 +295,9 @@ impl<'a, 'd> Session<'a, 'd> {
     fn patch_element(&mut self, mut path: FieldPath, key: String, value: Value) {
         path.push(key);
         let path = steps(&path);
-        self.effects.patches.push(Pending::Done(Patch::Put { path, value }));
+        self.effects
+            .patches
+            .push(Pending::Done(Patch::Put { path, value }));
     }
 
     fn insert(
@@ -301,7 +310,12 @@ impl<'a, 'd> Session<'a, 'd> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         if at as usize > entries {
-            return Err(EditError::OutOfList { field: path, at, count: 0, entries });
+            return Err(EditError::OutOfList {
+                field: path,
+                at,
+                count: 0,
+                entries,
+            });
         }
         self.room(&path, entries)?;
         let scalar = to_scalar(value).ok_or_else(missing)?;
@@ -327,20 +341,31 @@ impl<'a, 'd> Session<'a, 'd> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         if (at as usize).saturating_add(count as usize) > entries {
-            return Err(EditError::OutOfList { field: path, at, count, entries });
+            return Err(EditError::OutOfList {
+                field: path,
+                at,
+                count,
+                entries,
+            });
         }
         if count == 0 {
             return Ok(());
         }
+        let mut entries = Vec::new();
         for place in (at as usize..).take(count as usize) {
             let found = self.tx.get(&list, place).map_err(failed)?;
             if let Some((value, id)) = found
                 && let (Some(scalar), Some(id)) = (value.as_scalar(), op_key(&id))
             {
-                let value = from_scalar(scalar);
-                self.effects.step.removed(self.base, (&self.tx, &list), &path, (id, place, value));
+                entries.push((id, from_scalar(scalar)));
             }
         }
+        let beside = self.beside(
+            &list,
+            at as usize,
+            (at as usize).saturating_add(count as usize),
+        );
+        self.effects.step.removed(&path, beside, entries);
         for _ in 0..count {
             self.tx.delete(&list, at as usize).map_err(failed)?;
         }
@@ -352,7 +377,12 @@ impl<'a, 'd> Session<'a, 'd> {
         Ok(())
     }
 
-    fn append(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
+    fn append(
+        &mut self,
+        target: Target<'_>,
+        path: FieldPath,
+        value: &Value,
+    ) -> Result<(), EditError> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         self.room(&path, entries)?;
@@ -386,7 +416,12 @@ impl<'a, 'd> Session<'a, 'd> {
         let length = self.tx.length(&text);
         let end = (at as usize).saturating_add(delete as usize);
         if end > length {
-            return Err(EditError::OutOfText { field: path, at, delete, units: length });
+            return Err(EditError::OutOfText {
+                field: path,
+                at,
+                delete,
+                units: length,
+            });
         }
         for place in BTreeSet::from([at as usize, end]) {
             if splits_character(&self.tx, &text, place, length) {
@@ -395,34 +430,45 @@ impl<'a, 'd> Session<'a, 'd> {
             }
         }
         let coming = units(insert);
-        let after = length.saturating_sub(delete as usize).saturating_add(coming);
+        let after = length
+            .saturating_sub(delete as usize)
+            .saturating_add(coming);
         if after > limits::TEXT_UNITS_MAX && coming > 0 {
-            return Err(EditError::TextTooLong { field: path, units: after });
+            return Err(EditError::TextTooLong {
+                field: path,
+                units: after,
+            });
         }
         if delete == 0 && insert.is_empty() {
             return Ok(());
         }
         let mut place = at as usize;
+        let mut characters = Vec::new();
         while place < end {
             let Some((value, id)) = self.tx.get(&text, place).map_err(failed)? else {
                 break;
             };
             let one = value.as_str().unwrap_or_default().to_owned();
-            let width = units(&one).max(1);
-            if let Some(id) = op_key(&id) {
-                let value = Value::Text(one);
-                self.effects.step.removed(self.base, (&self.tx, &text), &path, (id, place, value));
-            }
-            place = place.saturating_add(width);
+            place = place.saturating_add(units(&one).max(1));
+            characters.extend(op_key(&id).map(|id| (id, Value::Text(one))));
+        }
+        if !characters.is_empty() {
+            let beside = self.beside(&text, at as usize, end);
+            self.effects.step.removed(&path, beside, characters);
         }
         let count = isize::try_from(delete).map_err(|_| missing())?;
-        self.tx.splice_text(&text, at as usize, count, insert).map_err(failed)?;
+        self.tx
+            .splice_text(&text, at as usize, count, insert)
+            .map_err(failed)?;
         if let Some(first) = self.element(&text, at as usize)
             && !insert.is_empty()
         {
             // One operation per character, counted on from the first.
             let ids = insert.chars().zip(first.counter..);
-            let ids = ids.map(|(_, counter)| OpKey { counter, actor: first.actor });
+            let ids = ids.map(|(_, counter)| OpKey {
+                counter,
+                actor: first.actor,
+            });
             self.effects.step.inserted(&path, ids);
         }
         self.effects.patches.push(Pending::Done(Patch::Splice {
@@ -442,7 +488,11 @@ impl<'a, 'd> Session<'a, 'd> {
             return Ok(());
         }
         let spot = (ROOT, LIFE_KEY.to_owned());
-        self.write(&spot, ScalarValue::Boolean(alive), ScalarValue::Boolean(!alive))?;
+        self.write(
+            &spot,
+            ScalarValue::Boolean(alive),
+            ScalarValue::Boolean(!alive),
+        )?;
         self.effects.step.life(self.life.is_alive());
         self.life = wanted;
         self.effects.patches.push(Pending::Life);
@@ -453,7 +503,10 @@ impl<'a, 'd> Session<'a, 'd> {
     fn room(&self, path: &FieldPath, entries: usize) -> Result<(), EditError> {
         if entries >= limits::ENTRIES_MAX {
             let entries = entries.saturating_add(1);
-            return Err(EditError::TooManyEntries { field: path.clone(), entries });
+            return Err(EditError::TooManyEntries {
+                field: path.clone(),
+                entries,
+            });
         }
         Ok(())
     }
@@ -475,6 +528,14 @@ impl<'a, 'd> Session<'a, 'd> {
             let found = self.tx.get(&object, name.as_str()).map_err(failed)?;
             found.map(|(_, id)| id).ok_or_else(missing)
         })
+    }
+
+    /// What stands before one place and at another.
+    fn beside(&self, list: &ObjId, from: usize, to: usize) -> (Option<OpKey>, Option<OpKey>) {
+        let left = from
+            .checked_sub(1)
+            .and_then(|before| self.element(list, before));
+        (left, self.element(list, to))
     }
 
     fn element(&self, list: &ObjId, at: usize) -> Option<OpKey> {
@@ -513,48 +574,12 @@ impl Session<'_, '_> {
 
     /// The text or list at a path; these are never renamed, so there is one.
     fn sequence(&self, path: &[String]) -> Option<ObjId> {
-        let reader = self.reader();
-        let (rule, spots) = reader.spots(path)?;
-        let of = if matches!(rule, MergeRule::Text) { ObjType::Text } else { ObjType::List };
-        reader.containers(&spots, of).into_iter().next()
+        self.reader().sequence(path)
     }
 
     pub(crate) fn length(&self, path: &[String]) -> usize {
-        self.sequence(path).map_or(0, |object| self.tx.length(&object))
-    }
-
-    /// Where an entry of a text or list stands, or stood.
-    pub(crate) fn place_of(&self, path: &[String], id: &OpKey) -> Option<u32> {
-        let at = place_of(&self.tx, &self.sequence(path)?, id)?;
-        u32::try_from(at).ok()
-    }
-
-    /// Which of some entries are still there, as runs from front to back: place and length.
-    pub(crate) fn runs_of(&self, path: &[String], ids: &BTreeSet<OpKey>) -> Vec<(u32, u32)> {
-        let Some(object) = self.sequence(path) else {
-            return Vec::new();
-        };
-        let mut there: Vec<(u32, u32)> = ids
-            .iter()
-            .filter_map(|id| {
-                let at = place_of(&self.tx, &object, id)?;
-                let (value, found) = self.tx.get(&object, at).ok()??;
-                let width = width_of(&self.tx, &object, &value);
-                let place = (u32::try_from(at).ok()?, u32::try_from(width).ok()?);
-                (op_key(&found) == Some(*id)).then_some(place)
-            })
-            .collect();
-        there.sort_unstable();
-        let mut runs: Vec<(u32, u32)> = Vec::new();
-        for (at, width) in there {
-            match runs.last_mut() {
-                Some((from, length)) if from.saturating_add(*length) == at => {
-                    *length = length.saturating_add(width);
-                }
-                _ => runs.push((at, width)),
-            }
-        }
-        runs
+        self.sequence(path)
+            .map_or(0, |object| self.tx.length(&object))
     }
 
     /// Notes that entries which were gone stand at a place again, under new ids.
@@ -563,8 +588,13 @@ impl Session<'_, '_> {
         let object = newest.and_then(|newest| self.sequence(&newest));
         let first = object.and_then(|object| self.element(&object, at as usize));
         if let Some(first) = first {
-            let new = (first.counter..).map(|counter| OpKey { counter, actor: first.actor });
-            self.effects.renewed.push((path.clone(), old.zip(new).collect()));
+            let new = (first.counter..).map(|counter| OpKey {
+                counter,
+                actor: first.actor,
+            });
+            self.effects
+                .renewed
+                .push((path.clone(), old.zip(new).collect()));
         }
     }
 }
@@ -572,14 +602,6 @@ impl Session<'_, '_> {
 fn changes(candidates: Vec<Candidate<Value>>) -> Vec<(ChainIdx, u64)> {
     let stamps = candidates.into_iter().map(|candidate| candidate.stamp);
     stamps.map(|stamp| (stamp.line, stamp.seq)).collect()
-}
-
-/// How many places an entry takes: its UTF-16 units in a text, one in a list.
-pub(crate) fn width_of<D: ReadDoc>(engine: &D, object: &ObjId, value: &automerge::Value<'_>) -> usize {
-    match engine.object_type(object) {
-        Ok(ObjType::Text) => value.as_str().map_or(1, units),
-        Ok(ObjType::List | ObjType::Map | ObjType::Table) | Err(_) => 1,
-    }
 }
 
 /// Whether a place lies between the two units of one character.
@@ -622,16 +644,22 @@ pub(crate) fn steps(path: &[String]) -> Vec<PathStep> {
 
 /// The key of an element in a set.
 fn spelling(element: &Value, path: &FieldPath) -> Result<String, EditError> {
-    let none = || EditError::NoElement { field: path.clone() };
+    let none = || EditError::NoElement {
+        field: path.clone(),
+    };
     set_key(element).map(Cow::into_owned).ok_or_else(none)
 }
 
 fn failed(_: AutomergeError) -> EditError {
-    EditError::Stuck(Stuck { doing: "writing an operation of a local edit" })
+    EditError::Stuck(Stuck {
+        doing: "writing an operation of a local edit",
+    })
 }
 
 /// Genesis makes every container and the checks admit only values with a scalar form, so this is
 /// a defect of ours.
 fn missing() -> EditError {
-    EditError::Stuck(Stuck { doing: "finding the place of a local edit" })
+    EditError::Stuck(Stuck {
+        doing: "finding the place of a local edit",
+    })
 }

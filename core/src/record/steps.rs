@@ -3,9 +3,8 @@
 //! operations that made them.
 #![deny(clippy::arithmetic_side_effects)]
 
-use super::{FieldPath, OpKey, anchor::place_of};
+use super::{FieldPath, OpKey};
 use crate::value::Value;
-use automerge::{ObjId, ReadDoc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one step changed. Paths are in the newest names at the time.
@@ -28,19 +27,19 @@ pub(crate) struct Step {
 pub(crate) struct Sequence {
     /// What it put in and did not take out again.
     pub inserted: BTreeSet<OpKey>,
-    /// What it took out, in the order of the document.
+    /// What it took out, as it went.
     pub removed: Vec<Removed>,
 }
 
-/// An entry or character that was taken out.
+/// An entry or character that was taken out, and what stood beside it then: of neighbours that are
+/// all gone, this tells the order.
 #[derive(Clone, Debug)]
 pub(crate) struct Removed {
     pub id: OpKey,
     /// The entry, or the character as a text.
     pub value: Value,
-    /// How many entries that the step before (if this one continues it) took out stand before it.
-    /// Neighbours that are gone have no places by which to order them later.
-    after: usize,
+    pub left: Option<OpKey>,
+    pub right: Option<OpKey>,
 }
 
 impl Step {
@@ -74,31 +73,29 @@ impl Step {
         sequence.inserted.extend(ids);
     }
 
-    /// Notes an entry that stands at `place` and is about to go.
-    pub(crate) fn removed<D: ReadDoc>(
+    /// Notes neighbouring entries that are about to go, and what stands on both sides of them.
+    pub(crate) fn removed(
         &mut self,
-        before: Option<&Step>,
-        (engine, object): (&D, &ObjId),
         path: &FieldPath,
-        (id, place, value): (OpKey, usize, Value),
+        (left, right): (Option<OpKey>, Option<OpKey>),
+        entries: Vec<(OpKey, Value)>,
     ) {
-        let stands_before = |other: &Removed| {
-            // What is gone stands before the next entry that is there.
-            place_of(engine, object, &other.id).is_some_and(|at| at <= place)
-        };
         let sequence = self.sequences.entry(path.clone()).or_default();
-        if sequence.inserted.remove(&id) {
-            return;
+        let lefts = std::iter::once(left).chain(entries.iter().map(|(id, _)| Some(*id)));
+        let rights = entries.iter().skip(1).map(|(id, _)| Some(*id));
+        let rights: Vec<Option<OpKey>> = rights.chain([right]).collect();
+        let lefts: Vec<Option<OpKey>> = lefts.collect();
+        for (((id, value), left), right) in entries.into_iter().zip(lefts).zip(rights) {
+            sequence.take_out(Removed {
+                id,
+                value,
+                left,
+                right,
+            });
         }
-        let after = match before.and_then(|step| step.sequences.get(path)) {
-            Some(before) => count_before(&before.removed, stands_before),
-            None => 0,
-        };
-        let at = count_before(&sequence.removed, stands_before);
-        sequence.removed.insert(at, Removed { id, value, after });
     }
 
-    /// Takes in a step that continues this one and was recorded against it.
+    /// Takes in a step that continues this one.
     pub(crate) fn merge(&mut self, later: Step) {
         for (path, before) in later.registers {
             self.register(&path, before);
@@ -119,28 +116,58 @@ impl Step {
 }
 
 impl Sequence {
-    fn merge(&mut self, later: Sequence) {
-        self.inserted.extend(later.inserted);
-        let mut old = std::mem::take(&mut self.removed).into_iter();
-        let mut taken = 0usize;
-        for removed in later.removed {
-            if self.inserted.remove(&removed.id) {
-                continue;
-            }
-            let more = removed.after.saturating_sub(taken);
-            self.removed.extend(old.by_ref().take(more));
-            taken = taken.max(removed.after);
+    fn take_out(&mut self, removed: Removed) {
+        if !self.inserted.remove(&removed.id) {
             self.removed.push(removed);
         }
-        self.removed.extend(old);
+    }
+
+    fn merge(&mut self, later: Sequence) {
+        self.inserted.extend(later.inserted);
+        for removed in later.removed {
+            self.take_out(removed);
+        }
     }
 }
 
-/// How many of some ordered entries stand before a place. Entries mostly go from front to back, so
-/// the last is asked first.
-fn count_before(removed: &[Removed], stands_before: impl Fn(&Removed) -> bool) -> usize {
-    if removed.last().is_none_or(&stands_before) {
-        return removed.len();
+/// Puts entries that are gone, and between which nothing stands, into the order of the document.
+/// Each knows its neighbours of when it went, so one of two entries names the other or something
+/// between them. What someone else took out between them may be named by none: such go by id.
+pub(crate) fn in_order(mut removed: Vec<&Removed>) -> Vec<&Removed> {
+    removed.sort_by_key(|one| one.id);
+    let places: BTreeMap<OpKey, usize> = removed.iter().map(|one| one.id).zip(0..).collect();
+    let mut waits = vec![0usize; removed.len()];
+    let mut before: Vec<Vec<usize>> = vec![Vec::new(); removed.len()];
+    for (at, one) in removed.iter().enumerate() {
+        let left = one
+            .left
+            .and_then(|id| places.get(&id))
+            .map(|left| (*left, at));
+        let right = one
+            .right
+            .and_then(|id| places.get(&id))
+            .map(|right| (at, *right));
+        for (first, second) in left.into_iter().chain(right) {
+            if let (Some(list), Some(count)) = (before.get_mut(first), waits.get_mut(second)) {
+                list.push(second);
+                *count = count.saturating_add(1);
+            }
+        }
     }
-    removed.partition_point(stands_before)
+    // Kahn's topological sort (1962).
+    let ready = waits.iter().enumerate().filter(|(_, count)| **count == 0);
+    let mut ready: BTreeSet<usize> = ready.map(|(at, _)| at).collect();
+    let mut order = Vec::with_capacity(removed.len());
+    while let Some(at) = ready.pop_first() {
+        order.extend(removed.get(at));
+        for next in before.get(at).into_iter().flatten() {
+            if let Some(count) = waits.get_mut(*next) {
+                *count = count.saturating_sub(1);
+                if *count == 0 {
+                    ready.insert(*next);
+                }
+            }
+        }
+    }
+    order
 }

@@ -1,7 +1,7 @@
 //! Sums that can be asked for at any causal past: per line, running totals by change.
 #![deny(clippy::arithmetic_side_effects)]
 
-use super::index::LineRef;
+use super::rows::LineRef;
 use std::collections::BTreeMap;
 
 /// What was added to and taken from something, by whom and when.

@@ -127,9 +127,19 @@ pub(crate) fn find<'s>(fields: &'s FieldMap, path: &'s [String]) -> Result<Targe
         match (&field.rule, rest) {
             (MergeRule::Map(inner), [_, ..]) => fields = inner,
             (rule @ MergeRule::Open(_), [key]) => {
-                return Ok(Target { field: at, rule, key: Some(key) });
+                return Ok(Target {
+                    field: at,
+                    rule,
+                    key: Some(key),
+                });
             }
-            (rule, []) => return Ok(Target { field: at, rule, key: None }),
+            (rule, []) => {
+                return Ok(Target {
+                    field: at,
+                    rule,
+                    key: None,
+                });
+            }
             (
                 MergeRule::Lww(_)
                 | MergeRule::Group(_)

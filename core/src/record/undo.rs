@@ -4,10 +4,12 @@
 
 use super::{
     EditError, FieldPath, JudgedChange, OpKey, RecordOp,
+    anchor::{place_of, width_of},
     layout::{LIFE_KEY, set_key},
     names::Names,
-    session::Session,
-    steps::{Sequence, Step},
+    read::Reader,
+    session::{Session, op_key},
+    steps::{Removed, Sequence, Step, in_order},
     target::Target,
     value::units,
 };
@@ -18,9 +20,13 @@ use crate::{
     schema::{FieldMap, MergeRule},
     value::Value,
 };
-use automerge::legacy::{ElementId, Key, OpId, OpType};
+use automerge::{
+    Automerge, ObjId, ReadDoc,
+    legacy::{ElementId, Key, OpId, OpType},
+};
 use std::{
     borrow::Cow,
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -51,7 +57,7 @@ pub(crate) enum Making {
 
 impl Book {
     /// The step that an edit under this stamp continues.
-    pub(crate) fn continued(&self, view: ViewId, hlc: Hlc) -> Option<&Step> {
+    fn continued(&self, view: ViewId, hlc: Hlc) -> Option<&Step> {
         let pages = self.views.get(&view)?;
         let since = hlc.millis().saturating_sub(pages.open?.millis());
         pages.done.last().filter(|_| since <= limits::UNDO_STEP_MS)
@@ -124,25 +130,46 @@ impl Book {
                     sequence.inserted.insert(*new);
                 }
             }
+            for removed in &mut sequence.removed {
+                for beside in [&mut removed.left, &mut removed.right] {
+                    if let Some(new) = beside.and_then(|id| ids.get(&id)) {
+                        *beside = Some(*new);
+                    }
+                }
+            }
         }
     }
 
     /// What someone else deletes as well stays deleted when this side takes its own delete back.
     pub(crate) fn forget_deleted(&mut self, judged: &JudgedChange, names: &Names) {
-        for path in judged.touched.iter().filter_map(|path| names.newest_path(path)) {
+        for path in judged
+            .touched
+            .iter()
+            .filter_map(|path| names.newest_path(path))
+        {
             if !self.may_restore(&path) {
                 continue;
             }
-            let deleted = judged.change.decode().operations.into_iter().filter_map(|op| {
-                let (OpType::Delete, Key::Seq(ElementId::Id(id))) = (op.action, op.key) else {
-                    return None;
-                };
-                let OpId(counter, actor) = id;
-                Some(OpKey { counter, actor: actor.to_bytes().try_into().ok()? })
-            });
+            let deleted = judged
+                .change
+                .decode()
+                .operations
+                .into_iter()
+                .filter_map(|op| {
+                    let (OpType::Delete, Key::Seq(ElementId::Id(id))) = (op.action, op.key) else {
+                        return None;
+                    };
+                    let OpId(counter, actor) = id;
+                    Some(OpKey {
+                        counter,
+                        actor: actor.to_bytes().try_into().ok()?,
+                    })
+                });
             let deleted: BTreeSet<OpKey> = deleted.collect();
             for sequence in self.sequences(&path) {
-                sequence.removed.retain(|removed| !deleted.contains(&removed.id));
+                sequence
+                    .removed
+                    .retain(|removed| !deleted.contains(&removed.id));
             }
         }
     }
@@ -187,10 +214,91 @@ fn element_path(set: &FieldPath, element: &Value) -> FieldPath {
     path
 }
 
+/// How the texts and lists of a step go back: worked out on the record as it stands, before any
+/// operation is made. By field: pieces from back to front, so that none moves what comes after it.
+pub(crate) type Plan = Vec<(FieldPath, Vec<Piece>)>;
+
+/// One thing to do at a place.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// What was put in and is still there goes.
+    Remove { at: u32, count: u32 },
+    /// What was taken out comes back.
+    Restore {
+        at: u32,
+        entries: Vec<(OpKey, Value)>,
+    },
+}
+
+/// Works out where everything stands that a step put in or took out.
+pub(crate) fn plan(reader: &Reader<'_, Automerge>, step: &Step) -> Plan {
+    let mut plan = Plan::new();
+    for (path, sequence) in &step.sequences {
+        let newest = reader.names.newest_path(path);
+        if let Some(object) = newest.and_then(|newest| reader.sequence(&newest)) {
+            plan.push((path.clone(), pieces(reader.engine, &object, sequence)));
+        }
+    }
+    plan
+}
+
+fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece> {
+    let place = |id: &OpKey| u32::try_from(place_of(engine, object, id)?).ok();
+    // Where an entry stands, unless someone else deleted it: then something else stands there.
+    let standing = |id: &OpKey| {
+        let at = place(id)?;
+        let (value, found) = engine.get(object, at as usize).ok()??;
+        let width = width_of(engine, object, &value);
+        (op_key(&found) == Some(*id)).then_some((at, u32::try_from(width).unwrap_or(1)))
+    };
+    // What comes back stands in front of all that is gone around it. So where the right neighbour
+    // came back before, an entry belongs in front of that, not where it stood: rightmost first, so
+    // that neighbours which come back together stay together.
+    let mut places: BTreeMap<OpKey, u32> = BTreeMap::new();
+    let mut gone: BTreeMap<u32, Vec<&Removed>> = BTreeMap::new();
+    for removed in in_order(sequence.removed.iter().collect()).into_iter().rev() {
+        let Some(stood) = place(&removed.id) else {
+            continue;
+        };
+        let right = removed.right.and_then(|id| match places.get(&id) {
+            Some(at) => Some(*at),
+            None => standing(&id).map(|(at, _)| at),
+        });
+        let at = right.map_or(stood, |right| stood.min(right));
+        places.insert(removed.id, at);
+        gone.entry(at).or_default().push(removed);
+    }
+    let mut there: BTreeMap<u32, u32> = BTreeMap::new();
+    there.extend(sequence.inserted.iter().filter_map(standing));
+    let mut pieces: Vec<(u32, Piece)> = Vec::new();
+    for (at, count) in there {
+        match pieces.last_mut() {
+            Some((
+                _,
+                Piece::Remove {
+                    at: from,
+                    count: length,
+                },
+            )) if from.saturating_add(*length) == at && !gone.contains_key(&at) => {
+                *length = length.saturating_add(count);
+            }
+            _ => pieces.push((at, Piece::Remove { at, count })),
+        }
+    }
+    for (at, removed) in gone {
+        let entries = in_order(removed).into_iter();
+        let entries = entries.map(|one| (one.id, one.value.clone())).collect();
+        pieces.push((at, Piece::Restore { at, entries }));
+    }
+    // At one place the removal comes first: it began behind what comes back.
+    pieces.sort_by_key(|(at, piece)| (Reverse(*at), matches!(piece, Piece::Restore { .. })));
+    pieces.into_iter().map(|(_, piece)| piece).collect()
+}
+
 /// Takes a step back inside a session: does what can be done of its reverse.
 pub(crate) fn take_back(
     session: &mut Session<'_, '_>,
-    (step, book, view): (&Step, &Book, ViewId),
+    (step, plan, book, view): (&Step, &Plan, &Book, ViewId),
     fields: &FieldMap,
 ) -> Result<(), EditError> {
     if step.life == Some(true) && owns_life(session, book, view) {
@@ -219,14 +327,16 @@ pub(crate) fn take_back(
         } else {
             let written = element_path(path, &value);
             let stamps = session.element_changes(&field, &value);
-            let own = stamps.iter().all(|stamp| book.is_own(view, &written, *stamp));
+            let own = stamps
+                .iter()
+                .all(|stamp| book.is_own(view, &written, *stamp));
             if own && !stamps.is_empty() {
                 attempt(session, fields, &RecordOp::Remove { field, value })?;
             }
         }
     }
-    for (path, sequence) in &step.sequences {
-        sequence_back(session, path, sequence, fields)?;
+    for (path, pieces) in plan {
+        sequence_back(session, path, pieces, fields)?;
     }
     if step.life == Some(false) && owns_life(session, book, view) {
         session.run(&RecordOp::DeleteEntity, None)?;
@@ -236,7 +346,11 @@ pub(crate) fn take_back(
 
 /// Runs an operation if the schema of today still has a place for it; what no longer fits (a field
 /// that is gone, a text that others have filled) stays as it is.
-fn attempt(session: &mut Session<'_, '_>, fields: &FieldMap, op: &RecordOp) -> Result<(), EditError> {
+fn attempt(
+    session: &mut Session<'_, '_>,
+    fields: &FieldMap,
+    op: &RecordOp,
+) -> Result<(), EditError> {
     let Ok(target) = Target::of(fields, op) else {
         return Ok(());
     };
@@ -294,57 +408,64 @@ fn owns_life(session: &Session<'_, '_>, book: &Book, view: ViewId) -> bool {
     !marks.is_empty() && marks.iter().all(|mark| book.is_own(view, &path, *mark))
 }
 
-/// Takes out what was put in and is still there, and puts back what was taken out.
 fn sequence_back(
     session: &mut Session<'_, '_>,
     path: &FieldPath,
-    sequence: &Sequence,
+    pieces: &[Piece],
     fields: &FieldMap,
 ) -> Result<(), EditError> {
     let Some(field) = session.rules.names.newest_path(path) else {
         return Ok(());
     };
     let is_text = matches!(session.rules.names.rule(&field), Some(MergeRule::Text));
-    // From back to front, so that what goes moves nothing that still has to.
-    for (at, count) in session.runs_of(&field, &sequence.inserted).into_iter().rev() {
-        let field = field.clone();
-        let op = if is_text {
-            RecordOp::Splice { field, at, delete: count, insert: String::new() }
-        } else {
-            RecordOp::Delete { field, at, count }
-        };
-        attempt(session, fields, &op)?;
-    }
-    let mut rest = sequence.removed.as_slice();
-    while let Some((first, _)) = rest.split_first() {
-        let Some(at) = session.place_of(&field, &first.id) else {
-            return Ok(());
-        };
-        // Neighbours that are gone have one place: they come back in one piece.
-        let together = |id| session.place_of(&field, id) == Some(at);
-        let run = if is_text {
-            rest.iter().take_while(|removed| together(&removed.id)).count()
-        } else {
-            1
-        };
-        let (run, later) = rest.split_at(run.max(1));
-        rest = later;
-        let (op, width) = match (&first.value, is_text) {
-            (Value::Text(_), true) => {
-                let insert: String = run.iter().filter_map(|one| one.value.as_text()).collect();
-                let width = units(&insert);
-                let field = field.clone();
-                (RecordOp::Splice { field, at, delete: 0, insert }, width)
+    for piece in pieces {
+        match piece {
+            Piece::Remove { at, count } => {
+                let (field, at, count) = (field.clone(), *at, *count);
+                let op = if is_text {
+                    RecordOp::Splice {
+                        field,
+                        at,
+                        delete: count,
+                        insert: String::new(),
+                    }
+                } else {
+                    RecordOp::Delete { field, at, count }
+                };
+                attempt(session, fields, &op)?;
             }
-            (value, _) => {
-                let (field, value) = (field.clone(), value.clone());
-                (RecordOp::Insert { field, at, value }, 1)
+            Piece::Restore { at, entries } if is_text => {
+                let insert: String = entries
+                    .iter()
+                    .filter_map(|(_, one)| one.as_text())
+                    .collect();
+                let wanted = session.length(&field).saturating_add(units(&insert));
+                let op = RecordOp::Splice {
+                    field: field.clone(),
+                    at: *at,
+                    delete: 0,
+                    insert,
+                };
+                attempt(session, fields, &op)?;
+                if session.length(&field) == wanted {
+                    session.renewed(path, *at, entries.iter().map(|(id, _)| *id));
+                }
             }
-        };
-        let before = session.length(&field);
-        attempt(session, fields, &op)?;
-        if session.length(&field) == before.saturating_add(width) {
-            session.renewed(path, at, run.iter().map(|removed| removed.id));
+            Piece::Restore { at, entries } => {
+                for ((id, value), at) in entries.iter().zip(*at..) {
+                    let wanted = session.length(&field).saturating_add(1);
+                    let (field, value) = (field.clone(), value.clone());
+                    let op = RecordOp::Insert {
+                        field: field.clone(),
+                        at,
+                        value,
+                    };
+                    attempt(session, fields, &op)?;
+                    if session.length(&field) == wanted {
+                        session.renewed(path, at, std::iter::once(*id));
+                    }
+                }
+            }
         }
     }
     Ok(())

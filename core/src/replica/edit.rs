@@ -2,7 +2,7 @@
 
 use super::{Intent, Open, Replica, rebase::Asked};
 use crate::{
-    changeset::{ChangeSet, SealError, Signed, seal},
+    changeset::{ChangeSet, SealError, Verified, seal_verified},
     document::{self, Document, Draft, EditError, Edited},
     id::{Actor, ChangeSetId, DocumentId, EntityId, ViewId, automerge_actor, yrs_client},
     judge::Writer,
@@ -111,8 +111,8 @@ impl Replica {
         let Some(document) = self.documents.get_mut(&id) else {
             return Err(WriteError::UnknownKind { kind: kind.to_owned() });
         };
-        let asked = Asked::of(document, draft);
-        let edited = document.write(&pen, draft)?;
+        let mut edited = document.write(&pen, draft)?;
+        let asked = Asked::of(draft, edited.noted.take());
         self.open.push(Open { document: id, chain: pen.writer.chain, seq: edited.seq, id: edited.id });
         if let Some(asked) = asked {
             let intent = Intent {
@@ -159,7 +159,7 @@ impl Replica {
     ///
     /// # Errors
     /// Where the key is not the pen's.
-    pub fn flush(&mut self, key: &SigningKey) -> Result<Vec<Signed>, SealError> {
+    pub fn flush(&mut self, key: &SigningKey) -> Result<Vec<Verified>, SealError> {
         let mut groups: BTreeMap<bool, Vec<&ChangeSet>> = BTreeMap::new();
         for open in &self.open {
             let Some(document) = self.documents.get(&open.document) else { continue };
@@ -173,12 +173,12 @@ impl Replica {
         let mut flushed = Vec::with_capacity(self.open.len());
         for group in groups.into_values() {
             for part in group.chunks(limits::FLUSH_CHANGE_SETS_MAX) {
-                flushed.extend(seal(key, part.iter().map(|change| (*change).clone()).collect())?);
+                flushed.extend(seal_verified(key, part.iter().map(|change| (*change).clone()).collect())?);
             }
         }
-        for signed in &flushed {
-            if let Some(document) = self.documents.get_mut(&signed.change.header().document()) {
-                document.prove_own(signed);
+        for verified in &flushed {
+            if let Some(document) = self.documents.get_mut(&verified.change().header().document()) {
+                document.prove_own(verified);
             }
         }
         self.open.clear();

@@ -4,9 +4,9 @@
 
 use super::{Pen, Replica, WriteError};
 use crate::{
-    body::{BodyOp, IdMap},
+    body::IdMap,
     control::{ControlId, Excluded},
-    document::{Document, Draft, EngineDoc, Event, State},
+    document::{Document, Draft, Event, Noted, State},
     hlc::Hlc,
     id::{Chain, ChangeSetId, DocumentId, EntityId, ViewId},
     judge::Rule,
@@ -42,22 +42,19 @@ pub enum Asked {
     /// Of a record.
     Record(Vec<RecordOp>),
     /// Of a body: places are anchors.
-    Body(Vec<BodyOp>),
+    Body(Noted),
     /// Of a log.
     Entry(Entry),
 }
 
 impl Asked {
-    /// What a draft asks of a document as it is now. None for undo and redo: what they take back is
-    /// itself made again or not.
-    pub(super) fn of(document: &Document, draft: &Draft<'_>) -> Option<Asked> {
-        match (draft, document.engine()) {
-            (Draft::Record(ops), _) => Some(Asked::Record(ops.to_vec())),
-            (Draft::Entry(entry), _) => Some(Asked::Entry((*entry).clone())),
-            (Draft::Body(ops), EngineDoc::Body(_)) => {
-                Some(Asked::Body(ops.to_vec()))
-            }
-            (Draft::Body(_), EngineDoc::Record(_) | EngineDoc::Log(_)) | (Draft::Undo | Draft::Redo, _) => None,
+    /// What a draft asked. None for undo and redo: what they take back is itself made again or not.
+    pub(super) fn of(draft: &Draft<'_>, noted: Option<Noted>) -> Option<Asked> {
+        match draft {
+            Draft::Record(ops) => Some(Asked::Record(ops.to_vec())),
+            Draft::Entry(entry) => Some(Asked::Entry((*entry).clone())),
+            Draft::Body(_) | Draft::Replay(..) => noted.map(Asked::Body),
+            Draft::Undo | Draft::Redo => None,
         }
     }
 }
@@ -212,16 +209,12 @@ impl Replica {
         intent: &Intent,
         maps: &mut BTreeMap<DocumentId, IdMap>,
     ) -> Result<(DocumentId, ChangeSetId, Option<Event>), WriteError> {
-        let ops;
         let id = DocumentId::of(&intent.entity, &intent.part);
         let map = maps.entry(id).or_default();
         let draft = match &intent.asked {
             Asked::Record(ops) => Draft::Record(ops),
             Asked::Entry(entry) => Draft::Entry(entry),
-            Asked::Body(intents) => {
-                ops = self.documents.get_mut(&id).map(|document| body_ops(document, intents, map));
-                Draft::Body(ops.as_deref().unwrap_or_default())
-            }
+            Asked::Body(noted) => Draft::Replay(&noted.intents, map),
         };
         let (document, edited) = self.write_again(
             now_ms,
@@ -232,13 +225,10 @@ impl Replica {
             &draft,
             Some(intent.id),
         )?;
+        let new = self.intents.get(&edited.id).map(|intent| &intent.asked);
+        if let (Asked::Body(old), Some(Asked::Body(new))) = (&intent.asked, new) {
+            map.pair(&old.update, &new.update);
+        }
         Ok((document, edited.id, edited.event))
-    }
-}
-
-fn body_ops(document: &mut Document, intents: &[BodyOp], _map: &IdMap) -> Vec<BodyOp> {
-    match document.engine_mut() {
-        EngineDoc::Body(_) => intents.to_vec(),
-        EngineDoc::Record(_) | EngineDoc::Log(_) => Vec::new(),
     }
 }

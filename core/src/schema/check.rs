@@ -7,14 +7,12 @@ use crate::{
     limits,
     schema::{
         Authority, BodyShape, Field, FieldMap, LogShape, MergeRule, Part, PartShape, Residency,
-        SchemaFault, SchemaSpec, ValueType, lens_check, nearest::nearest,
+        SchemaFault, SchemaSpec, ValueType, check_lens, check_route,
+        check_words::{about, name, word},
+        nearest::nearest,
     },
 };
 use std::collections::BTreeMap;
-
-/// The largest `max` of a routed text: so many UTF-16 units never exceed the bytes of a header's
-/// route value, since no unit takes more than three bytes of UTF-8.
-pub(crate) const ROUTE_UNITS_MAX: u32 = limits::ROUTE_BYTES_MAX as u32 / 3;
 
 /// Faults with the path of the place where each stands.
 #[derive(Default)]
@@ -37,7 +35,7 @@ pub(crate) fn check(spec: &SchemaSpec) -> Vec<(String, SchemaFault)> {
     }
     about(&mut faults, "about", &spec.about);
     parts(&mut faults, spec);
-    route(&mut faults, spec);
+    check_route::route(&mut faults, spec);
     if let Some(days) = spec.retention_days {
         if days == 0 {
             faults.push("retention_days", out_of_range(0, 1, i64::from(u32::MAX)));
@@ -47,7 +45,7 @@ pub(crate) fn check(spec: &SchemaSpec) -> Vec<(String, SchemaFault)> {
             faults.push("retention_days", SchemaFault::RetentionWithoutLog);
         }
     }
-    lens_check::lenses(&mut faults, spec);
+    check_lens::lenses(&mut faults, spec);
     faults.found
 }
 
@@ -308,121 +306,11 @@ fn choices(faults: &mut Faults, path: &str, words: &[String]) {
     }
 }
 
-fn route(faults: &mut Faults, spec: &SchemaSpec) {
-    if spec.route.len() > limits::ROUTES_MAX {
-        let count = spec.route.len();
-        faults.push("route", too_many("route fields", count, limits::ROUTES_MAX));
-    }
-    in_order(faults, "route", &spec.route);
-    let record = spec.parts.get("record");
-    if !spec.route.is_empty() && record.is_some_and(|part| part.residency != Residency::Synced) {
-        faults.push("route", SchemaFault::RouteUnseen);
-    }
-    let Some(fields) = record_fields(spec) else {
-        return;
-    };
-    for field in &spec.route {
-        let fault = match fields.get(field).map(|field| &field.rule) {
-            None => Some(SchemaFault::RouteUnknown {
-                field: field.clone(),
-                nearest: nearest_of(field, fields.keys()),
-            }),
-            Some(MergeRule::Lww(value) | MergeRule::Keep(value) | MergeRule::Once(value)) => {
-                let max = match value {
-                    ValueType::Text { units_max } if *units_max > ROUTE_UNITS_MAX => {
-                        Some(ROUTE_UNITS_MAX)
-                    }
-                    ValueType::Bytes { bytes_max }
-                        if u64::from(*bytes_max) > limits::ROUTE_BYTES_MAX as u64 =>
-                    {
-                        Some(limits::ROUTE_BYTES_MAX as u32)
-                    }
-                    ValueType::Text { .. }
-                    | ValueType::Bytes { .. }
-                    | ValueType::Bool
-                    | ValueType::Int { .. }
-                    | ValueType::Float
-                    | ValueType::Time
-                    | ValueType::Choice(_)
-                    | ValueType::Entity
-                    | ValueType::Entry(_) => None,
-                };
-                max.map(|max| SchemaFault::RouteTooLong {
-                    field: field.clone(),
-                    max,
-                })
-            }
-            Some(
-                rule @ (MergeRule::Group(_)
-                | MergeRule::Counter
-                | MergeRule::Set(_)
-                | MergeRule::List(_)
-                | MergeRule::Append(_)
-                | MergeRule::Text
-                | MergeRule::Map(_)
-                | MergeRule::Open(_)),
-            ) => Some(SchemaFault::RouteRule {
-                field: field.clone(),
-                rule: rule.name(),
-            }),
-        };
-        if let Some(fault) = fault {
-            faults.push("route", fault);
-        }
-    }
-}
-
 /// Lists whose order says nothing are hashed sorted, so that one meaning has one address.
-fn in_order(faults: &mut Faults, path: &str, names: &[String]) {
+pub(crate) fn in_order(faults: &mut Faults, path: &str, names: &[String]) {
     let rising = |pair: &[String]| matches!(pair, [a, b] if a < b);
     if !names.windows(2).all(rising) {
         faults.push(path, SchemaFault::NotCanonicalOrder);
-    }
-}
-
-fn name(faults: &mut Faults, path: &str, name: &str) {
-    if name.starts_with('~') {
-        faults.push(path, SchemaFault::ReservedName);
-    } else if !is_name(name) {
-        let suggestion = like_name(name);
-        faults.push(path, SchemaFault::BadName { suggestion });
-    }
-}
-
-/// Whether a kind, field or part may be called so.
-pub(crate) fn is_name(name: &str) -> bool {
-    name.len() <= limits::NAME_BYTES_MAX
-        && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-/// `createdAt` and `created-at` as `created_at`.
-fn like_name(name: &str) -> Option<String> {
-    let mut like = String::new();
-    for c in name.chars().take(limits::NAME_BYTES_MAX) {
-        if c.is_ascii_uppercase() && !like.is_empty() && !like.ends_with('_') {
-            like.push('_');
-        }
-        match c {
-            '-' | ' ' | '.' => like.push('_'),
-            c => like.push(c.to_ascii_lowercase()),
-        }
-    }
-    is_name(&like).then_some(like)
-}
-
-fn about(faults: &mut Faults, path: &str, line: &str) {
-    if !line.is_empty() {
-        word(faults, path, line, limits::SCHEMA_ABOUT_BYTES_MAX);
-    }
-}
-
-fn word(faults: &mut Faults, path: &str, word: &str, bytes_max: usize) {
-    let bytes = word.len();
-    if bytes == 0 || bytes > bytes_max || word.chars().any(char::is_control) {
-        faults.push(path, SchemaFault::BadWord { bytes, bytes_max });
     }
 }
 
@@ -438,6 +326,6 @@ pub(crate) fn out_of_range(found: i64, min: i64, max: i64) -> SchemaFault {
     SchemaFault::OutOfRange { found, min, max }
 }
 
-fn too_many(what: &'static str, count: usize, max: usize) -> SchemaFault {
+pub(crate) fn too_many(what: &'static str, count: usize, max: usize) -> SchemaFault {
     SchemaFault::TooMany { what, count, max }
 }

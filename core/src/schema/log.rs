@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, sync::Arc};
 /// are dense from 1 and each follows from the one before.
 ///
 /// A change set that names a schema not in it is held until the schema comes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SchemaLog {
     kinds: BTreeMap<String, Vec<Arc<Schema>>>,
     by_id: BTreeMap<SchemaId, Arc<Schema>>,

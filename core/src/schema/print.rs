@@ -269,7 +269,7 @@ fn bare(quoted: &str) -> &str {
 }
 
 fn quoted_key(key: &str) -> String {
-    if super::check::is_name(key) {
+    if super::check_words::is_name(key) {
         key.to_owned()
     } else {
         quoted(key)

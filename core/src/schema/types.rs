@@ -4,7 +4,8 @@ use crate::{id::SchemaId, value::Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A checked schema of one entity kind, in one version. Made by parsing; cannot be changed.
+/// A checked schema of one entity kind, in one version. Made by [`Schema::parse`] or
+/// [`Schema::decode`], which hold it to the same invariants; cannot be changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     pub(crate) id: SchemaId,
@@ -43,9 +44,9 @@ pub struct SchemaSpec {
     pub version: u32,
     /// One line for people.
     pub about: String,
-    /// The entity's parts by name. `record` is always there.
+    /// The entity's parts by name: `record`, which is always there, `body`, `part.NAME`, `log.NAME`.
     pub parts: BTreeMap<String, Part>,
-    /// The record fields a relay may see and filter by.
+    /// The top-level record fields a relay may see and filter by, sorted.
     pub route: Vec<String>,
     /// What becomes of an entity that one replica deletes while another edits it.
     pub on_delete_edit: OnDeleteEdit,
@@ -59,7 +60,8 @@ pub struct SchemaSpec {
     pub index: Index,
     /// When a relay passes a change on.
     pub fan_out: FanOut,
-    /// How a document written under the version before is read: old field to new field.
+    /// How a document written under the version before is read, for top-level fields of `record`:
+    /// renames by old name, then defaults by field.
     pub lens: Vec<Lens>,
 }
 
@@ -203,7 +205,7 @@ pub enum BodyLayout {
 pub struct LogShape {
     /// The entry's fields. Fields may be absent unless they stand in `required`.
     pub entry: BTreeMap<String, ValueType>,
-    /// The fields that every entry has.
+    /// The fields that every entry has, sorted.
     pub required: Vec<String>,
 }
 
@@ -280,7 +282,7 @@ pub enum Lens {
         /// The new name.
         to: String,
     },
-    /// A field that older documents lack reads as this.
+    /// A field that no one has written reads as this. It never beats a value.
     Default {
         /// The field.
         field: String,

@@ -164,6 +164,14 @@ impl Station {
     /// # Errors
     /// Where the key is not the writer's.
     pub fn flush(&mut self) -> Result<Vec<Signed>, SealError> {
+        Ok(self.flush_verified()?.into_iter().map(Verified::into_signed).collect())
+    }
+
+    /// The same, with the proof that it was sealed here.
+    ///
+    /// # Errors
+    /// Where the key is not the writer's.
+    pub fn flush_verified(&mut self) -> Result<Vec<Verified>, SealError> {
         self.replica.flush(&self.key)
     }
 

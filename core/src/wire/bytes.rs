@@ -156,6 +156,19 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// A number as [`put_span`] writes it.
+    pub(crate) fn span(&mut self, what: &'static str) -> Result<u64, FormError> {
+        let first = u64::from(self.byte(what)?);
+        match first.checked_sub(SPAN_TWO) {
+            None => Ok(first),
+            Some(high) if first < SPAN_LONG => {
+                let low = u64::from(self.byte(what)?);
+                Ok((high.wrapping_shl(8) | low).saturating_add(SPAN_TWO))
+            }
+            Some(_) => self.number(what),
+        }
+    }
+
     /// A count or length of at most `max`.
     pub(crate) fn count(&mut self, max: usize, what: &'static str) -> Result<usize, FormError> {
         let count = self.number(what)?;
@@ -206,6 +219,27 @@ pub(crate) fn put_number(out: &mut Vec<u8>, mut value: u64) {
     out.push((value & 0x7f) as u8);
 }
 
+/// Where a span takes two bytes: below it, one.
+const SPAN_TWO: u64 = 240;
+/// The byte behind which a span stands as [`put_number`] writes it.
+const SPAN_LONG: u64 = 255;
+
+/// Writes a number most often below 240, in one byte where it is; in two below 4,080. Between two
+/// keys lie 60 to 250 ms.
+pub(crate) fn put_span(out: &mut Vec<u8>, value: u64) {
+    match value.checked_sub(SPAN_TWO) {
+        None => out.push((value & 0xff) as u8),
+        Some(over) if over >> 8 < SPAN_LONG.wrapping_sub(SPAN_TWO) => {
+            out.push((SPAN_TWO | over >> 8) as u8);
+            out.push((over & 0xff) as u8);
+        }
+        Some(_) => {
+            out.push(SPAN_LONG as u8);
+            put_number(out, value);
+        }
+    }
+}
+
 /// Writes a signed number, zigzag over [`put_number`].
 #[inline]
 pub(crate) fn put_signed(out: &mut Vec<u8>, value: i64) {
@@ -241,6 +275,15 @@ mod tests {
             assert_eq!(reader.number("n"), Ok(value));
             assert!(reader.is_empty());
             assert_eq!(unzigzag(zigzag(value as i64)), value as i64);
+        }
+        for value in [0, 239, 240, 241, 500, 4_079, 4_080, 70_000, u64::MAX] {
+            let mut out = Vec::new();
+            put_span(&mut out, value);
+            let short = [(240, 1), (4_080, 2)]
+                .into_iter()
+                .find(|(end, _)| value < *end);
+            assert!(short.is_none_or(|(_, len)| out.len() == len));
+            assert_eq!(Reader::new(&out).span("n"), Ok(value));
         }
         for bad in [&[0x80u8, 0x00][..], &[0xff; 10], &[0x80]] {
             assert!(Reader::new(bad).number("n").is_err());

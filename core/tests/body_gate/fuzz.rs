@@ -23,7 +23,7 @@ use std::{
 };
 use yrs::{Doc, ReadTxn, StateVector, Transact, Update, block::ClientID, updates::decoder::Decode};
 
-const TARGETS: u64 = 36;
+const TARGETS: u64 = 90;
 const MUTATIONS: u64 = 1_000;
 
 /// One honest update to mutate, with everything its verdict and its effect are held against.
@@ -276,7 +276,7 @@ fn mutated_updates_are_refused_or_harmless_and_judged_alike_everywhere() {
 #[test]
 fn forged_chains_of_several_authors_converge() {
     let mut forged = 0u32;
-    for seed in 0..30 * scale() {
+    for seed in 0..60 * scale() {
         let mut rng = Rng::new(990_000 + seed);
         let layout = [BodyLayout::Text, BodyLayout::ProseMirror][seed as usize % 2];
         let net = Net::run(layout, 3, 40, 990_000 + seed);
@@ -285,7 +285,7 @@ fn forged_chains_of_several_authors_converge() {
             continue;
         }
         let (doc, _) = bodies::new_doc(5_000, layout);
-        let mut have = Past::EMPTY;
+        let mut have = Past::default();
         for sent in &net.log {
             bodies::apply(&doc, &sent.bytes).unwrap();
             have.raise(sent.chain, sent.seq);
@@ -357,5 +357,5 @@ fn forged_chains_of_several_authors_converge() {
         assert_eq!(pictures.len(), 1, "seed {seed}");
     }
     println!("{forged} forged updates in chains");
-    assert!(forged > 150);
+    assert!(forged > 300);
 }

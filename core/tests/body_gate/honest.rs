@@ -33,7 +33,7 @@ fn admit(gate: &mut BodyGate, net: &Net, at: usize) -> Result<JudgedUpdate, Body
 #[test]
 fn honest_updates_pass_in_every_causal_order_and_stand_where_the_engine_puts_them() {
     let (mut judged, mut undone, mut broken) = (0u32, 0u32, 0u32);
-    for (seed, net) in nets(60 * scale(), 90) {
+    for (seed, net) in nets(300 * scale(), 90) {
         let mut pictures = vec![];
         let mut refused = false;
         for turn in 0..3 {
@@ -72,7 +72,7 @@ fn honest_updates_pass_in_every_causal_order_and_stand_where_the_engine_puts_the
     println!(
         "{judged} honest updates judged, {undone} of undo/redo, {broken} broken redos refused"
     );
-    assert!(judged > 5_000 && undone > 200);
+    assert!(judged > 40_000 && undone > 3_000);
     assert!(broken * 1_000 <= judged, "{broken} of {judged}");
 }
 
@@ -133,7 +133,7 @@ fn typing_on_and_keeping_to_a_place_need_one_run_each() {
     let crate::bodies::Root::Text(text) = root else {
         unreachable!()
     };
-    let mut past = anabranch_core::causal::Past::EMPTY;
+    let mut past = anabranch_core::causal::Past::default();
     for at in 0..500u32 {
         use yrs::{Text, Transact};
         let mut txn = doc.transact_mut();

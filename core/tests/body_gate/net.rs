@@ -51,7 +51,7 @@ impl Replica {
             doc,
             root,
             client,
-            have: Past::EMPTY,
+            have: Past::default(),
             undo,
             sent,
         }
@@ -147,7 +147,7 @@ impl Net {
 
     /// The log in some causal order.
     pub fn order(&self, rng: &mut Rng) -> Vec<usize> {
-        let (mut have, mut order) = (Past::EMPTY, vec![]);
+        let (mut have, mut order) = (Past::default(), vec![]);
         while let ready @ [_, ..] = ready(&self.log, &have).as_slice() {
             let next = rng.pick(ready);
             have.raise(self.log[next].chain, self.log[next].seq);

@@ -4,9 +4,12 @@
 //! `ANABRANCH_GOLDEN=write` to write them anew, and raise the form's version if one differs.
 
 use crate::fixtures::*;
-use anabranch_core::changeset::{
-    Bundle, BundleWriter, FlushCache, FlushProof, Header, Signed, WorkspaceKey, decrypt, encrypt,
-    pack, seal,
+use anabranch_core::{
+    changeset::{
+        Bundle, BundleWriter, FlushCache, FlushProof, Header, Purpose, SIGNED_BYTES_MAX, Signed,
+        WorkspaceKey, decrypt, encrypt, pack, seal, tags,
+    },
+    limits,
 };
 use std::{fs, path::PathBuf};
 
@@ -197,4 +200,68 @@ fn bundles() {
             .count(),
         4
     );
+}
+
+/// The worked example of the page, its bytes and its values, against the golden file.
+#[test]
+fn the_page_works_through_the_golden_bytes() {
+    let page = include_str!("../../docs/change-set.md");
+    let example = page
+        .split("## 10.")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .nth(1)
+        .unwrap();
+    let digits: String = example
+        .lines()
+        .skip(1)
+        .flat_map(|line| line.split("  ").next())
+        .flat_map(str::split_whitespace)
+        .collect();
+    let golden = read("signed-v1-one.hex");
+    let hex = |bytes: &[u8]| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
+    assert_eq!(digits, hex(&golden));
+    let signed = Signed::decode(&golden).unwrap();
+    let id = signed.change.id();
+    let leaf = tags::hash(tags::LEAF, &[&id.0]);
+    let root = tags::hash(tags::ROOT, &[&[1, 0], &leaf]);
+    for value in [id.0, leaf, root] {
+        assert!(page.contains(&hex(&value)), "{}", hex(&value));
+    }
+    for number in [
+        limits::PAYLOAD_BYTES_MAX,
+        limits::PAYLOAD_BYTES_MAX + limits::SEALED_BYTES_ADDED_MAX,
+        limits::HEADER_BYTES_MAX,
+        SIGNED_BYTES_MAX,
+    ] {
+        let digits = number.to_string();
+        let (thousands, rest) = digits.split_at(digits.len() - 3);
+        assert!(page.contains(&format!("{thousands},{rest}")), "{number}");
+    }
+    for tag in Purpose::ALL {
+        let tag = std::str::from_utf8(tag.tag()).unwrap().replace('\0', "\\0");
+        assert!(page.contains(&tag), "{tag}");
+    }
+}
+
+#[test]
+fn every_code_stands_on_the_page() {
+    let page = include_str!("../../docs/change-set.md");
+    let mut found = 0;
+    for source in [
+        include_str!("../../src/changeset/rule.rs"),
+        include_str!("../../src/changeset/malformed.rs"),
+        include_str!("../../src/changeset/crypt.rs"),
+        include_str!("../../src/changeset/pack.rs"),
+    ] {
+        let codes = source.split("fn code(").nth(1).unwrap();
+        let codes = codes.split("\n    }\n").next().unwrap();
+        for code in codes.split("=> \"").skip(1) {
+            let code = code.split('"').next().unwrap();
+            assert!(page.contains(&format!("`{code}`")), "{code}");
+            found += 1;
+        }
+    }
+    assert!(found > 40, "{found} codes");
 }

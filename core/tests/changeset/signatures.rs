@@ -11,6 +11,7 @@ use curve25519_dalek::{
     scalar::Scalar,
     traits::IsIdentity,
 };
+use ed25519_dalek::{Verifier, VerifyingKey};
 use sha2::{Digest, Sha512};
 
 #[test]
@@ -55,9 +56,9 @@ fn a_signature_for_one_purpose_never_holds_for_another() {
 }
 
 /// A signature by the holder of `secret` whose R has `torsion` added and whose s fits that R.
-fn crafted(secret: &Scalar, torsion: &EdwardsPoint, message: &[u8]) -> [u8; 64] {
+fn crafted(secret: &Scalar, nonce: u64, torsion: &EdwardsPoint, message: &[u8]) -> [u8; 64] {
     let public = (ED25519_BASEPOINT_TABLE * secret).compress();
-    let nonce = Scalar::from(0x5eed_u64);
+    let nonce = Scalar::from(nonce);
     let point = (ED25519_BASEPOINT_TABLE * &nonce + torsion).compress();
     let challenge = challenge(&point, &public, message);
     let s = nonce + challenge * secret;
@@ -92,12 +93,12 @@ fn a_point_of_order_two_added_to_r_is_refused() {
     let origin = OriginId(public.compress().to_bytes());
     let digest = [9; 32];
     let message = [Purpose::Flush.tag(), &digest].concat();
-    let honest = crafted(&secret, &EIGHT_TORSION[0], &message);
+    let honest = crafted(&secret, 0x5eed, &EIGHT_TORSION[0], &message);
     Signature(honest)
         .check(Purpose::Flush, &origin, &digest)
         .unwrap();
     for torsion in &EIGHT_TORSION[1..] {
-        let crooked = crafted(&secret, torsion, &message);
+        let crooked = crafted(&secret, 0x5eed, torsion, &message);
         assert!(
             cofactored(&public, &crooked, &message),
             "good but for the torsion"
@@ -107,6 +108,22 @@ fn a_point_of_order_two_added_to_r_is_refused() {
             Err(SignatureFault::Signature)
         );
     }
+}
+
+#[test]
+fn an_r_of_small_order_is_refused_although_the_equation_holds() {
+    let secret = Scalar::from(0x00c0_ffee_u64);
+    let origin = OriginId((ED25519_BASEPOINT_TABLE * &secret).compress().to_bytes());
+    let message = [Purpose::Flush.tag(), &[9; 32]].concat();
+    let crooked = crafted(&secret, 0, &EIGHT_TORSION[0], &message);
+    VerifyingKey::from_bytes(&origin.0)
+        .unwrap()
+        .verify(&message, &ed25519_dalek::Signature::from_bytes(&crooked))
+        .unwrap();
+    assert_eq!(
+        Signature(crooked).check(Purpose::Flush, &origin, &[9; 32]),
+        Err(SignatureFault::Signature)
+    );
 }
 
 #[test]

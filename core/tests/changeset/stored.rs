@@ -199,6 +199,11 @@ prop_compose! {
 
 proptest! {
     #[test]
+    fn a_header_written_by_hand_is_postcard_over_the_serde_types(header in any_header()) {
+        prop_assert_eq!(header.encode(), postcard::to_allocvec(&header).unwrap());
+    }
+
+    #[test]
     fn any_change_set_comes_back(
         header in any_header(),
         payload in prop::collection::vec(any::<u8>(), 0..300),

@@ -55,6 +55,17 @@ pub fn permutations(n: usize) -> Vec<Vec<usize>> {
     all
 }
 
+/// What a document shows, for a message that a person can read.
+pub fn shown(document: &Document) -> String {
+    match document.engine() {
+        EngineDoc::Record(record) => format!("{:?}", record.project(&unnumbered)),
+        EngineDoc::Body(body) => format!("{:?}", body.content()),
+        EngineDoc::Log(log) => {
+            format!("{:#?}", log.entries().map(|(hlc, id, _, entry)| (hlc, id, entry)).collect::<Vec<_>>())
+        }
+    }
+}
+
 /// A record's title, if it has one.
 pub fn title(document: &Document) -> Option<String> {
     match document.engine() {

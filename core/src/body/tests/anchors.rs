@@ -51,7 +51,11 @@ fn anchors_in_a_tree_follow_their_block() {
     here.edit(&[block(&[0], "h", "zero")]);
     assert_eq!(here.doc.resolve(&anchor), place(&[2], 2));
     let inline = Value::Map([("tag".to_owned(), Value::from("br"))].into());
-    here.edit(&[BodyOp::Embed { text: vec![2], at: 0, value: inline }]);
+    here.edit(&[BodyOp::Embed {
+        text: vec![2],
+        at: 0,
+        value: inline,
+    }]);
     assert_eq!(here.doc.resolve(&anchor), place(&[2], 3));
     assert_eq!(here.doc.resolve(&edge), place(&[2], 4));
     let on_inline = here.doc.anchor(&vec![2], 1, Side::Before).unwrap();

@@ -2,8 +2,10 @@
 
 mod anchors;
 mod concurrency;
+mod intents;
 mod operations;
 mod patches;
+mod undo;
 
 use super::*;
 use crate::{
@@ -89,7 +91,7 @@ impl Replica {
         Replica {
             doc,
             chain: ChainIdx(chain),
-            past: Past::EMPTY,
+            past: Past::default(),
             millis: 1_000,
             schema: schema(),
         }

@@ -72,15 +72,21 @@ impl Mirror {
         let Some(Value::Text(tag)) = map.get("tag") else {
             return Unit::Embed(value.clone(), marks.clone());
         };
-        let Some(Value::Map(attributes)) = map.get("attributes") else { panic!() };
-        let Some(Value::List(children)) = map.get("children") else { panic!() };
+        let Some(Value::Map(attributes)) = map.get("attributes") else {
+            panic!()
+        };
+        let Some(Value::List(children)) = map.get("children") else {
+            panic!()
+        };
         let mut units = Vec::new();
         for child in children {
             match child {
                 Value::List(runs) => {
                     for run in runs {
                         let Value::Map(run) = run else { panic!() };
-                        let Some(Value::Map(marks)) = run.get("marks") else { panic!() };
+                        let Some(Value::Map(marks)) = run.get("marks") else {
+                            panic!()
+                        };
                         match run.get("text") {
                             Some(Value::Text(text)) => units.extend(Mirror::of_text(text, marks)),
                             _ => units.push(Unit::Embed(run["embed"].clone(), marks.clone())),
@@ -116,7 +122,8 @@ impl Mirror {
     fn take(&mut self, patch: &Patch) {
         let clean = |marks: &Marks| -> Marks {
             let set = marks.iter().filter(|(_, value)| **value != Value::Null);
-            set.map(|(name, value)| (name.clone(), value.clone())).collect()
+            set.map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
         };
         match patch {
             Patch::Put { path, value } => {
@@ -129,12 +136,23 @@ impl Mirror {
                     value => attributes.insert(name.clone(), value.clone()),
                 };
             }
-            Patch::Splice { path, at, delete, insert, marks } => {
+            Patch::Splice {
+                path,
+                at,
+                delete,
+                insert,
+                marks,
+            } => {
                 let (at, end) = (*at as usize, (*at + *delete) as usize);
                 let units = Mirror::of_text(insert, &clean(marks));
                 self.at(path).units.splice(at..end, units);
             }
-            Patch::Format { path, at, len, marks } => {
+            Patch::Format {
+                path,
+                at,
+                len,
+                marks,
+            } => {
                 let range = *at as usize..(*at + *len) as usize;
                 for unit in &mut self.at(path).units[range] {
                     if let Unit::Char(_, had) | Unit::Embed(_, had) = unit {
@@ -143,14 +161,23 @@ impl Mirror {
                     }
                 }
             }
-            Patch::Embed { path, at, value, marks } => {
+            Patch::Embed {
+                path,
+                at,
+                value,
+                marks,
+            } => {
                 let unit = Mirror::of_value(value, &clean(marks));
                 self.at(path).units.insert(*at as usize, unit);
             }
             Patch::Insert { path, at, values } => {
-                let units = values.iter().map(|value| Mirror::of_value(value, &Marks::new()));
+                let units = values
+                    .iter()
+                    .map(|value| Mirror::of_value(value, &Marks::new()));
                 let at = *at as usize;
-                self.at(path).units.splice(at..at, units.collect::<Vec<_>>());
+                self.at(path)
+                    .units
+                    .splice(at..at, units.collect::<Vec<_>>());
             }
             Patch::Remove { path, at, count } => {
                 let range = *at as usize..(*at + *count) as usize;
@@ -179,7 +206,18 @@ fn follow(layout: BodyLayout, seed: u64) {
             replica.millis += 1_000;
             let made = match random.below(6) {
                 0 => replica.doc.undo(&place, VIEW).unwrap(),
-                _ => replica.doc.edit(&place, VIEW, &ops).ok(),
+                _ => match replica.doc.edit(&place, VIEW, &ops) {
+                    Ok(edit) => Some(edit),
+                    Err(
+                        error @ (EditError::Stuck | EditError::Refused(_) | EditError::Poisoned),
+                    ) => {
+                        panic!(
+                            "seed {seed} step {step}: {error} at {ops:?} {}",
+                            replica.tree()
+                        )
+                    }
+                    Err(_) => None,
+                },
             };
             made.map_or(vec![], |edit| {
                 let patches = edit.patches.clone();

@@ -7,13 +7,18 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 mod chunk;
+mod chunk_writer;
 mod column;
+mod column_writer;
 mod pack;
+mod packer;
+mod routes;
 mod tables;
 mod unpack;
 mod walk;
 
 pub use pack::pack;
+pub use routes::root_values;
 pub use tables::{Geneses, Pen, Tables};
 pub use unpack::unpack;
 
@@ -33,8 +38,10 @@ pub struct Given<'a> {
     pub seq: u64,
     /// The header's stamp as Automerge carries it.
     pub time: i64,
-    /// Those of `prev` and the dependencies whose engine hash the stream knows.
-    pub frontier: &'a [Mark],
+    /// That of `prev`, where the stream knows it.
+    pub prev: Option<Mark>,
+    /// Those of the dependencies that the stream knows.
+    pub deps: &'a [Mark],
     /// Whether the change set is the document's first on any chain: no `prev`, no dependencies.
     pub first: bool,
 }
@@ -46,7 +53,9 @@ const START_CODED: u8 = 0x04;
 const MESSAGE: u8 = 0x08;
 const EXTRA: u8 = 0x10;
 const ACTOR: u8 = 0x20;
-const CHANGE_FLAGS: u8 = RAW | MORE_DEPS | START_CODED | MESSAGE | EXTRA | ACTOR;
+/// A dependency has `prev` in its past, so the engine does not name it.
+const PREV_COVERED: u8 = 0x40;
+const CHANGE_FLAGS: u8 = RAW | MORE_DEPS | START_CODED | MESSAGE | EXTRA | ACTOR | PREV_COVERED;
 
 // An operation's byte: kind in the low four bits, flags above.
 const PUT: u8 = 0;

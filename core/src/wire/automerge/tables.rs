@@ -77,6 +77,18 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// How many things it holds.
+    pub fn entries(&self) -> usize {
+        [
+            self.actors.len(),
+            self.objects.len(),
+            self.keys.len(),
+            self.registers.len(),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
+    }
+
     /// The predecessor that a write to a key is expected to name.
     pub(super) fn expected(&self, object: Option<OpId>, key: &str) -> Option<OpId> {
         let place = self.keys.iter().position(|known| known == key)?;

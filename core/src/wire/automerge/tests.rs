@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects)]
+
 use super::*;
 use crate::limits;
 use ::automerge::{
@@ -37,7 +39,8 @@ impl Pair {
         let given = Given {
             seq: change.seq(),
             time: change.timestamp(),
-            frontier: &seen,
+            prev: None,
+            deps: &seen,
             first: seen.is_empty() && change.seq() == 1,
         };
         let mut budget = limits::CHANGE_OPS_MAX;
@@ -174,7 +177,8 @@ fn what_is_not_understood_travels_raw() {
     let given = Given {
         seq: 1,
         time: 0,
-        frontier: &[],
+        prev: None,
+        deps: &[],
         first: true,
     };
     for bytes in [
@@ -210,7 +214,8 @@ fn a_run_of_deletions_cannot_expand_past_the_budget() {
     let given = Given {
         seq: 1,
         time: 0,
-        frontier: &[],
+        prev: None,
+        deps: &[],
         first: true,
     };
     let mut compact = vec![ACTOR];
@@ -372,7 +377,7 @@ proptest! {
         let End { mut pens, mut tables, mut geneses, marks } = pair.there;
         let pen = pens.values_mut().next().unwrap();
         let frontier: Vec<Mark> = marks.values().copied().collect();
-        let given = Given { seq: 4, time: NOW + 9, frontier: &frontier, first: false };
+        let given = Given { seq: 4, time: NOW + 9, prev: None, deps: &frontier, first: false };
         let compact: Vec<u8> = std::iter::once(head & !RAW).chain(bytes).collect();
         let mut budget = limits::CHANGE_OPS_MAX;
         if let Ok((chunk, mark)) = unpack(&compact, given, pen, &mut tables, &mut geneses, &mut budget) {

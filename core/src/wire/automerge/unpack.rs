@@ -2,8 +2,9 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    ACTOR, CHANGE_FLAGS, EXTRA, Given, MESSAGE, MORE_DEPS, Mark, RAW, START_CODED,
-    chunk::{ActorBytes, Chunk, ChunkWriter, Head, Op, OpId, hash_of},
+    ACTOR, CHANGE_FLAGS, EXTRA, Given, MESSAGE, MORE_DEPS, Mark, PREV_COVERED, RAW, START_CODED,
+    chunk::{ActorBytes, Chunk, Head, Key, Op, OpId, hash_of},
+    chunk_writer::ChunkWriter,
     column::put_sleb,
     tables::{Cursor, Geneses, Lesson, Pen, Tables},
     walk::{Sink, Walk},
@@ -99,7 +100,12 @@ pub(super) fn rebuild(
             what: "the author's actor",
         })?
     };
-    let mut deps: Vec<[u8; 32]> = given.frontier.iter().map(|mark| mark.hash).collect();
+    let prev = given.prev.filter(|_| flags & PREV_COVERED == 0);
+    let mut deps: Vec<[u8; 32]> = prev
+        .iter()
+        .chain(given.deps)
+        .map(|mark| mark.hash)
+        .collect();
     let mut kept = Vec::new();
     let mut floor = floor(given, pen);
     if flags & MORE_DEPS != 0 {
@@ -175,7 +181,12 @@ pub(super) fn rebuild(
         message,
         extra,
     });
-    let genesis = start_op.saturating_sub(1);
+    // What else the document's first change has seen is its genesis alone.
+    let genesis = if given.first {
+        start_op.saturating_sub(1)
+    } else {
+        0
+    };
     Ok(Rebuilt {
         chunk,
         mark: Mark { hash, max_op },
@@ -194,7 +205,8 @@ pub(super) fn rebuild(
 
 /// The highest counter that the change is known to have seen.
 pub(super) fn floor(given: Given<'_>, pen: &Pen) -> u64 {
-    let seen = given.frontier.iter().map(|mark| mark.max_op).max();
+    let seen = given.prev.iter().chain(given.deps);
+    let seen = seen.map(|mark| mark.max_op).max();
     seen.unwrap_or(if given.first { 0 } else { pen.max_op })
 }
 
@@ -207,7 +219,7 @@ struct Named {
 impl<'a> Sink<'a> for Named {
     fn take(&mut self, op: &Op<'a>, _: OpId) -> Result<(), FormError> {
         self.actors.extend(op.obj.map(|id| id.actor));
-        if let super::chunk::Key::Element(id) = op.key {
+        if let Key::Element(id) = op.key {
             self.actors.insert(id.actor);
         }
         self.actors.extend(op.preds.iter().map(|id| id.actor));

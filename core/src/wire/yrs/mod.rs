@@ -60,14 +60,6 @@ struct Trail {
 }
 
 impl Pen {
-    /// A pen whose client is known before its first update: a gateway's foreign one.
-    pub fn of_client(client: u64) -> Self {
-        Pen {
-            client: Some(client),
-            ..Pen::default()
-        }
-    }
-
     /// The place that references of this author are measured from.
     fn home(&self) -> Unit {
         Unit {
@@ -87,6 +79,11 @@ impl Pen {
 }
 
 impl Crowd {
+    /// How many clients it holds.
+    pub fn entries(&self) -> usize {
+        self.clients.len()
+    }
+
     fn place(&self, client: u64) -> Option<usize> {
         self.places.get(&client).copied()
     }

@@ -1,0 +1,12 @@
+//! Records through their public face: every merge rule, delete against edit, conflicts, patches,
+//! undo, anchors and blame, on replicas that exchange changes in any order.
+
+mod basics;
+mod lenses;
+mod life;
+mod model;
+mod random;
+mod rules;
+mod shadow;
+mod undo;
+mod world;

@@ -9,6 +9,7 @@ mod schema_bytes;
 mod schema_text;
 mod signed;
 mod wire_automerge;
+mod wire_frame;
 mod wire_yrs;
 
 use crate::{Target, bytes};
@@ -26,6 +27,7 @@ pub(crate) fn targets() -> Vec<Target> {
         pack::TARGET,
         wire_automerge::TARGET,
         wire_yrs::TARGET,
+        wire_frame::TARGET,
     ]
 }
 

@@ -27,7 +27,7 @@ struct End {
     pen: Pen,
     tables: Tables,
     geneses: Geneses,
-    frontier: Vec<Mark>,
+    prev: Option<Mark>,
     seq: u64,
     time: i64,
 }
@@ -38,27 +38,23 @@ impl End {
             pen: Pen::default(),
             tables: Tables::default(),
             geneses: Geneses::default(),
-            frontier: Vec::new(),
+            prev: None,
             seq: 0,
             time: 0,
         }
     }
 
-    fn given(&self) -> Given<'_> {
-        Given { seq: self.seq, time: self.time, frontier: &self.frontier, first: self.seq == 1 }
+    fn given(&self) -> Given<'static> {
+        Given { seq: self.seq, time: self.time, prev: self.prev, deps: &[], first: self.seq == 1 }
     }
 
     fn pack(&mut self, chunk: &[u8]) -> Vec<u8> {
-        let frontier = self.frontier.clone();
-        let given = Given { frontier: &frontier, ..self.given() };
-        let mut budget = limits::CHANGE_OPS_MAX;
+        let (given, mut budget) = (self.given(), limits::CHANGE_OPS_MAX);
         pack(chunk, given, &mut self.pen, &mut self.tables, &mut self.geneses, &mut budget).0
     }
 
     fn unpack(&mut self, compact: &[u8]) -> Result<(Vec<u8>, Option<Mark>), FormError> {
-        let frontier = self.frontier.clone();
-        let given = Given { frontier: &frontier, ..self.given() };
-        let mut budget = limits::CHANGE_OPS_MAX;
+        let (given, mut budget) = (self.given(), limits::CHANGE_OPS_MAX);
         unpack(compact, given, &mut self.pen, &mut self.tables, &mut self.geneses, &mut budget)
     }
 
@@ -83,9 +79,8 @@ fn stream() -> (End, Vec<Vec<u8>>, Vec<Vec<u8>>) {
         next.expect(&change);
         let packed = next.pack(bytes);
         if at < chain.len() / 2 {
-            let mark = Mark { hash: change.hash().0, max_op: change.max_op() };
             end = next;
-            end.frontier = vec![mark];
+            end.prev = Some(Mark { hash: change.hash().0, max_op: change.max_op() });
         } else {
             compact.push(packed);
             chunks.push(bytes.clone());

@@ -13,9 +13,10 @@ use super::{
     doc::Engine,
     ids::{IdRuns, ItemId},
     perform::Hand,
-    undo::{Selection, ViewId},
+    undo::Selection,
 };
 use crate::{
+    id::ViewId,
     hlc::Hlc,
     judge::{Candidate, Place},
     limits::{PAYLOAD_BYTES_MAX, UPDATE_BLOCKS_MAX, UPDATE_RANGES_MAX},

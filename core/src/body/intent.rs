@@ -1,6 +1,7 @@
 //! Intents: operations as they were asked for, with their places as anchors, so that they can be
 //! made again in a history from which something was taken out.
 
+use crate::id::ViewId;
 use super::{
     Anchor, BodyDoc, BodyEdit, BodyOp, EditError, Side,
     anchor::anchor_in,
@@ -10,7 +11,6 @@ use super::{
     kept::unit_of,
     perform::Hand,
     state::{State, Stored},
-    undo::ViewId,
 };
 use crate::judge::Place;
 use serde::{Deserialize, Serialize};

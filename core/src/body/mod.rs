@@ -55,7 +55,7 @@ pub use op::{BlockPath, BodyOp, Marks};
 pub use places::ContainerKind;
 pub use read::peek;
 pub use rule::BodyRule;
-pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection, ViewId};
+pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection};
 pub use body_view::{Block, BodyView, Inline, Node, Run};
 
 #[cfg(test)]

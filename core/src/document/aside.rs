@@ -5,7 +5,7 @@ use super::Kept;
 use crate::{
     control::Excluded,
     id::{Chain, ChangeSetId},
-    judge::{Hold, Rule},
+    judge::{Hold, Rule, Verdict},
     limits,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +34,18 @@ pub enum State {
     },
     /// The engine stopped at it; on this replica only.
     Stuck,
+}
+
+impl State {
+    /// The verdict, where the state is one. An exclusion, a fork and an accident are none.
+    pub fn verdict(&self) -> Option<Verdict> {
+        match self {
+            State::Effective => Some(Verdict::Accept),
+            State::Held(hold) => Some(Verdict::Hold(hold.clone())),
+            State::Refused(rule) => Some(Verdict::Refuse(rule.clone())),
+            State::Excluded(_) | State::Forked { .. } | State::Orphaned { .. } | State::Stuck => None,
+        }
+    }
 }
 
 /// A change set that does not count, and why.

@@ -266,19 +266,19 @@ impl Document {
                 Ok(Made::of_record(edit, Cause::Undo))
             }
             (EngineDoc::Body(doc), Draft::Body(ops)) => {
-                let (edit, intents) = doc.edit_noting(place, body::ViewId(pen.view.0), ops)?;
+                let (edit, intents) = doc.edit_noting(place, pen.view, ops)?;
                 Ok(Made { intents: Some(intents), ..Made::of_body(edit, Cause::Local) })
             }
             (EngineDoc::Body(doc), Draft::Replay(intents, ids)) => {
-                let edit = doc.replay(place, body::ViewId(pen.view.0), intents, ids)?;
+                let edit = doc.replay(place, pen.view, intents, ids)?;
                 Ok(Made { intents: Some(intents.to_vec()), ..Made::of_body(edit, Cause::Rebase) })
             }
             (EngineDoc::Body(doc), Draft::Undo) => {
-                let edit = doc.undo(place, body::ViewId(pen.view.0))?.ok_or(EditError::NoStep("undo"))?;
+                let edit = doc.undo(place, pen.view)?.ok_or(EditError::NoStep("undo"))?;
                 Ok(Made::of_body(edit, Cause::Undo))
             }
             (EngineDoc::Body(doc), Draft::Redo) => {
-                let edit = doc.redo(place, body::ViewId(pen.view.0))?.ok_or(EditError::NoStep("redo"))?;
+                let edit = doc.redo(place, pen.view)?.ok_or(EditError::NoStep("redo"))?;
                 Ok(Made::of_body(edit, Cause::Undo))
             }
             (EngineDoc::Log(_), Draft::Entry(entry)) => {

@@ -146,11 +146,6 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// Whether a key may stand in an open map.
-pub fn is_open_key(key: &str) -> bool {
-    check_open_key(key).is_ok()
-}
-
 /// What a delete or overwrite of a sequence's element breaks.
 pub(super) fn sequence_forbids(site: &Site<'_>) -> Forbids {
     match site {

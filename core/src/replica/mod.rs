@@ -1,10 +1,12 @@
 //! One device's copy of a workspace, in memory and sans-IO: documents, control log, schema log. It
 //! edits, seals, takes in, and says what happened. Time, keys and randomness are parameters.
 
+mod bundle;
 mod edit;
 mod intake;
 mod rebase;
 
+pub use bundle::{BundleReadError, FromBundle};
 pub use edit::WriteError;
 pub use intake::{Arrival, Intake};
 pub use rebase::{Intent, Plan, Returned, Step, Why, plan};

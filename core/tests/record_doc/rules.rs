@@ -310,7 +310,7 @@ fn an_earlier_point_reads_as_it_was() {
     for replica in &all {
         let past = replica.past(&then);
         assert_eq!(replica.doc.project_at(&past, &unnumbered), before);
-        let empty = replica.doc.project_at(&anabranch_core::causal::Past::EMPTY, &unnumbered);
+        let empty = replica.doc.project_at(&anabranch_core::causal::Past::default(), &unnumbered);
         assert_eq!(empty, things(1)[0].view());
         let now = replica.doc.project_at(&replica.doc.past(), &unnumbered);
         assert_eq!(now, replica.view());

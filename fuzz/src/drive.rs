@@ -137,11 +137,24 @@ impl fmt::Display for Report {
 
 /// Executes a target so often, or until something does not hold. What `first` holds is executed as
 /// it is before anything is mutated.
-pub fn drive(target: &Target, executions: u64, seed: u64, first: &[Vec<u8>], watch: &Watch) -> Report {
-    let mut report = Report { name: target.name, applies: target.applies, ..Report::default() };
+pub fn drive(
+    target: &Target,
+    executions: u64,
+    seed: u64,
+    first: &[Vec<u8>],
+    watch: &Watch,
+) -> Report {
+    let mut report = Report {
+        name: target.name,
+        applies: target.applies,
+        ..Report::default()
+    };
     let mut rng = Rng::new(seed);
     let begun = Instant::now();
-    let seeds: Vec<Vec<u8>> = (target.seeds)().into_iter().chain(first.iter().cloned()).collect();
+    let seeds: Vec<Vec<u8>> = (target.seeds)()
+        .into_iter()
+        .chain(first.iter().cloned())
+        .collect();
     let mut kept: Vec<Vec<u8>> = Vec::new();
     let mut known: BTreeSet<[u8; 32]> = BTreeSet::new();
     let mut fresh = seeds.iter().cloned();
@@ -153,7 +166,9 @@ pub fn drive(target: &Target, executions: u64, seed: u64, first: &[Vec<u8>], wat
             };
             (target.mutate)(&mut rng, from)
         });
-        let Some(reached) = execute(target, &input, &mut report, watch) else { break };
+        let Some(reached) = execute(target, &input, &mut report, watch) else {
+            break;
+        };
         if report.count(reached) && known.insert(*blake3::hash(&input).as_bytes()) {
             match kept.len() {
                 len if len < KEPT_MAX => kept.push(input),
@@ -179,7 +194,11 @@ fn execute(target: &Target, input: &[u8], report: &mut Report, watch: &Watch) ->
         report.largest = report.largest.max(bytes);
         let allowed = ALLOWED_BYTES + 16 * input.len() as u64;
         let what = match caught {
-            Err(panic) => Some(format!("panicked at {}: {}", WHERE.take(), message(panic.as_ref()))),
+            Err(panic) => Some(format!(
+                "panicked at {}: {}",
+                WHERE.take(),
+                message(panic.as_ref())
+            )),
             Ok(_) if bytes > allowed => Some(format!("{bytes} bytes allocated, {allowed} allowed")),
             Ok(reached) => {
                 // The first execution of a thread makes what the others share.
@@ -192,7 +211,10 @@ fn execute(target: &Target, input: &[u8], report: &mut Report, watch: &Watch) ->
             }
         };
         if let Some(what) = what {
-            report.failure = Some(Failure { what, input: hex(input) });
+            report.failure = Some(Failure {
+                what,
+                input: hex(input),
+            });
             return None;
         }
     }
@@ -207,12 +229,17 @@ thread_local! {
 /// of each thread was.
 pub fn note_panics() {
     std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+        let place = info
+            .location()
+            .map(|at| format!("{}:{}", at.file(), at.line()))
+            .unwrap_or_default();
         WHERE.set(place);
     }));
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+    owned
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message")
 }

@@ -1,6 +1,6 @@
 //! Taking change sets in: the quick path.
 
-use super::{Document, Event, Kept, State, aside::Room, engine::Admitted};
+use super::{Document, Event, Kept, State, aside::Room, engine::Admitted, route};
 use crate::{
     causal::Node,
     changeset::{EngineKind, Header, Proof},
@@ -290,6 +290,7 @@ impl Document {
             .engine
             .judge(&self.part, &candidate)
             .map_err(State::Refused)?;
+        route::judge(header, &place.schema, &judged).map_err(Rule::from)?;
         self.engine.admit(&judged);
         let chain = self.graph.intern(cleared.writer);
         let node = Node {

@@ -87,11 +87,7 @@ pub(crate) struct Rules<'a> {
 }
 
 impl<'a, 'd> Session<'a, 'd> {
-    pub(crate) fn new(
-        tx: Transaction<'d>,
-        rules: Rules<'a>,
-        (hlc, life): (Hlc, Life),
-    ) -> Self {
+    pub(crate) fn new(tx: Transaction<'d>, rules: Rules<'a>, (hlc, life): (Hlc, Life)) -> Self {
         Session {
             tx,
             rules,
@@ -123,7 +119,11 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     /// Does one operation that suits the schema.
-    pub(crate) fn run(&mut self, op: &RecordOp, target: Option<Target<'_>>) -> Result<(), EditError> {
+    pub(crate) fn run(
+        &mut self,
+        op: &RecordOp,
+        target: Option<Target<'_>>,
+    ) -> Result<(), EditError> {
         let Some(target) = target else {
             return self.turn(matches!(op, RecordOp::RestoreEntity));
         };
@@ -140,9 +140,9 @@ impl<'a, 'd> Session<'a, 'd> {
             RecordOp::Insert { at, value, .. } => self.insert(target, path, *at, value),
             RecordOp::Delete { at, count, .. } => self.delete(target, path, *at, *count),
             RecordOp::Append { value, .. } => self.append(target, path, value),
-            RecordOp::Splice { at, delete, insert, .. } => {
-                self.splice(target, path, *at, *delete, insert)
-            }
+            RecordOp::Splice {
+                at, delete, insert, ..
+            } => self.splice(target, path, *at, *delete, insert),
             RecordOp::DeleteEntity => self.turn(false),
             RecordOp::RestoreEntity => self.turn(true),
         }
@@ -242,7 +242,10 @@ impl<'a, 'd> Session<'a, 'd> {
         let shown = super::rules::lww(&candidates).map(|shown| shown.value.clone());
         Ok(Standing {
             shown: shown.unwrap_or(Value::Null),
-            values: candidates.into_iter().map(|candidate| candidate.value).collect(),
+            values: candidates
+                .into_iter()
+                .map(|candidate| candidate.value)
+                .collect(),
             winner,
         })
     }
@@ -254,10 +257,16 @@ impl<'a, 'd> Session<'a, 'd> {
             _ => return Err(missing()),
         };
         let Some(sum) = value.checked_add(by) else {
-            return Err(EditError::CounterRange { field: path, value, by });
+            return Err(EditError::CounterRange {
+                field: path,
+                value,
+                by,
+            });
         };
         if by != 0 {
-            self.tx.increment(&object, key.as_str(), by).map_err(failed)?;
+            self.tx
+                .increment(&object, key.as_str(), by)
+                .map_err(failed)?;
             self.effects.step.counter(&path, by);
             self.effects.patches.push(Pending::Done(Patch::Put {
                 path: steps(&path),
@@ -319,7 +328,9 @@ impl<'a, 'd> Session<'a, 'd> {
     fn patch_element(&mut self, mut path: FieldPath, key: String, value: Value) {
         path.push(key);
         let path = steps(&path);
-        self.effects.patches.push(Pending::Done(Patch::Put { path, value }));
+        self.effects
+            .patches
+            .push(Pending::Done(Patch::Put { path, value }));
     }
 
     fn insert(
@@ -332,7 +343,12 @@ impl<'a, 'd> Session<'a, 'd> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         if at as usize > entries {
-            return Err(EditError::OutOfList { field: path, at, count: 0, entries });
+            return Err(EditError::OutOfList {
+                field: path,
+                at,
+                count: 0,
+                entries,
+            });
         }
         self.room(&path, entries)?;
         let scalar = to_scalar(value).ok_or_else(missing)?;
@@ -358,7 +374,12 @@ impl<'a, 'd> Session<'a, 'd> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         if (at as usize).saturating_add(count as usize) > entries {
-            return Err(EditError::OutOfList { field: path, at, count, entries });
+            return Err(EditError::OutOfList {
+                field: path,
+                at,
+                count,
+                entries,
+            });
         }
         if count == 0 {
             return Ok(());
@@ -372,7 +393,11 @@ impl<'a, 'd> Session<'a, 'd> {
                 entries.push((id, from_scalar(scalar)));
             }
         }
-        let beside = self.beside(&list, at as usize, (at as usize).saturating_add(count as usize));
+        let beside = self.beside(
+            &list,
+            at as usize,
+            (at as usize).saturating_add(count as usize),
+        );
         self.effects.step.removed(&path, beside, entries);
         for _ in 0..count {
             self.tx.delete(&list, at as usize).map_err(failed)?;
@@ -385,7 +410,12 @@ impl<'a, 'd> Session<'a, 'd> {
         Ok(())
     }
 
-    fn append(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
+    fn append(
+        &mut self,
+        target: Target<'_>,
+        path: FieldPath,
+        value: &Value,
+    ) -> Result<(), EditError> {
         let list = self.container(target)?;
         let entries = self.tx.length(&list);
         self.room(&path, entries)?;
@@ -419,7 +449,12 @@ impl<'a, 'd> Session<'a, 'd> {
         let length = self.tx.length(&text);
         let end = (at as usize).saturating_add(delete as usize);
         if end > length {
-            return Err(EditError::OutOfText { field: path, at, delete, units: length });
+            return Err(EditError::OutOfText {
+                field: path,
+                at,
+                delete,
+                units: length,
+            });
         }
         for place in BTreeSet::from([at as usize, end]) {
             if splits_character(&self.tx, &text, place, length) {
@@ -428,9 +463,14 @@ impl<'a, 'd> Session<'a, 'd> {
             }
         }
         let coming = units(insert);
-        let after = length.saturating_sub(delete as usize).saturating_add(coming);
+        let after = length
+            .saturating_sub(delete as usize)
+            .saturating_add(coming);
         if after > limits::TEXT_UNITS_MAX && coming > 0 {
-            return Err(EditError::TextTooLong { field: path, units: after });
+            return Err(EditError::TextTooLong {
+                field: path,
+                units: after,
+            });
         }
         if delete == 0 && insert.is_empty() {
             return Ok(());
@@ -450,12 +490,20 @@ impl<'a, 'd> Session<'a, 'd> {
             self.effects.step.removed(&path, beside, characters);
         }
         // The engine writes one operation per character that comes, then the deletions.
-        let first = self.rules.start_op.saturating_add(self.tx.pending_ops() as u64);
+        let first = self
+            .rules
+            .start_op
+            .saturating_add(self.tx.pending_ops() as u64);
         let ids = insert.chars().zip(first..);
-        let ids = ids.map(|(_, counter)| OpKey { counter, actor: self.rules.actor });
+        let ids = ids.map(|(_, counter)| OpKey {
+            counter,
+            actor: self.rules.actor,
+        });
         self.effects.step.inserted(&path, ids);
         let count = isize::try_from(delete).map_err(|_| missing())?;
-        self.tx.splice_text(&text, at as usize, count, insert).map_err(failed)?;
+        self.tx
+            .splice_text(&text, at as usize, count, insert)
+            .map_err(failed)?;
         self.effects.patches.push(Pending::Done(Patch::Splice {
             path: steps(&path),
             at,
@@ -487,7 +535,10 @@ impl<'a, 'd> Session<'a, 'd> {
     fn room(&self, path: &FieldPath, entries: usize) -> Result<(), EditError> {
         if entries >= limits::ENTRIES_MAX {
             let entries = entries.saturating_add(1);
-            return Err(EditError::TooManyEntries { field: path.clone(), entries });
+            return Err(EditError::TooManyEntries {
+                field: path.clone(),
+                entries,
+            });
         }
         Ok(())
     }
@@ -515,7 +566,9 @@ impl<'a, 'd> Session<'a, 'd> {
 
     /// What stands before one place and at another.
     fn beside(&self, list: &ObjId, from: usize, to: usize) -> (Option<OpKey>, Option<OpKey>) {
-        let left = from.checked_sub(1).and_then(|before| self.element(list, before));
+        let left = from
+            .checked_sub(1)
+            .and_then(|before| self.element(list, before));
         (left, self.element(list, to))
     }
 
@@ -559,7 +612,8 @@ impl Session<'_, '_> {
     }
 
     pub(crate) fn length(&self, path: &[String]) -> usize {
-        self.sequence(path).map_or(0, |object| self.tx.length(&object))
+        self.sequence(path)
+            .map_or(0, |object| self.tx.length(&object))
     }
 
     /// Notes that entries which were gone stand at a place again, under new ids.
@@ -568,8 +622,13 @@ impl Session<'_, '_> {
         let object = newest.and_then(|newest| self.sequence(&newest));
         let first = object.and_then(|object| self.element(&object, at as usize));
         if let Some(first) = first {
-            let new = (first.counter..).map(|counter| OpKey { counter, actor: first.actor });
-            self.effects.renewed.push((path.clone(), old.zip(new).collect()));
+            let new = (first.counter..).map(|counter| OpKey {
+                counter,
+                actor: first.actor,
+            });
+            self.effects
+                .renewed
+                .push((path.clone(), old.zip(new).collect()));
         }
     }
 }
@@ -619,16 +678,22 @@ pub(crate) fn steps(path: &[String]) -> Vec<PathStep> {
 
 /// The key of an element in a set.
 fn spelling(element: &Value, path: &FieldPath) -> Result<String, EditError> {
-    let none = || EditError::NoElement { field: path.clone() };
+    let none = || EditError::NoElement {
+        field: path.clone(),
+    };
     set_key(element).map(Cow::into_owned).ok_or_else(none)
 }
 
 fn failed(_: AutomergeError) -> EditError {
-    EditError::Stuck(Stuck { doing: "writing an operation of a local edit" })
+    EditError::Stuck(Stuck {
+        doing: "writing an operation of a local edit",
+    })
 }
 
 /// Genesis makes every container and the checks admit only values with a scalar form, so this is
 /// a defect of ours.
 fn missing() -> EditError {
-    EditError::Stuck(Stuck { doing: "finding the place of a local edit" })
+    EditError::Stuck(Stuck {
+        doing: "finding the place of a local edit",
+    })
 }

@@ -142,20 +142,35 @@ impl Book {
 
     /// What someone else deletes as well stays deleted when this side takes its own delete back.
     pub(crate) fn forget_deleted(&mut self, judged: &JudgedChange, names: &Names) {
-        for path in judged.touched.iter().filter_map(|path| names.newest_path(path)) {
+        for path in judged
+            .touched
+            .iter()
+            .filter_map(|path| names.newest_path(path))
+        {
             if !self.may_restore(&path) {
                 continue;
             }
-            let deleted = judged.change.decode().operations.into_iter().filter_map(|op| {
-                let (OpType::Delete, Key::Seq(ElementId::Id(id))) = (op.action, op.key) else {
-                    return None;
-                };
-                let OpId(counter, actor) = id;
-                Some(OpKey { counter, actor: actor.to_bytes().try_into().ok()? })
-            });
+            let deleted = judged
+                .change
+                .decode()
+                .operations
+                .into_iter()
+                .filter_map(|op| {
+                    let (OpType::Delete, Key::Seq(ElementId::Id(id))) = (op.action, op.key) else {
+                        return None;
+                    };
+                    let OpId(counter, actor) = id;
+                    Some(OpKey {
+                        counter,
+                        actor: actor.to_bytes().try_into().ok()?,
+                    })
+                });
             let deleted: BTreeSet<OpKey> = deleted.collect();
             for sequence in self.sequences(&path) {
-                let gone = sequence.removed.iter_mut().filter(|one| deleted.contains(&one.id));
+                let gone = sequence
+                    .removed
+                    .iter_mut()
+                    .filter(|one| deleted.contains(&one.id));
                 gone.for_each(|removed| removed.value = None);
             }
         }
@@ -211,7 +226,10 @@ pub(crate) enum Piece {
     /// What was put in and is still there goes.
     Remove { at: u32, count: u32 },
     /// What was taken out comes back.
-    Restore { at: u32, entries: Vec<(OpKey, Value)> },
+    Restore {
+        at: u32,
+        entries: Vec<(OpKey, Value)>,
+    },
 }
 
 /// Works out where everything stands that a step put in or took out.
@@ -240,7 +258,10 @@ fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece>
     // that neighbours which come back together stay together.
     let mut places: BTreeMap<OpKey, u32> = BTreeMap::new();
     let mut gone: BTreeMap<u32, Vec<&Removed>> = BTreeMap::new();
-    for removed in in_order(sequence.removed.iter().collect()).into_iter().rev() {
+    for removed in in_order(sequence.removed.iter().collect())
+        .into_iter()
+        .rev()
+    {
         let Some(stood) = place(&removed.id) else {
             continue;
         };
@@ -257,9 +278,13 @@ fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece>
     let mut pieces: Vec<(u32, Piece)> = Vec::new();
     for (at, count) in there {
         match pieces.last_mut() {
-            Some((_, Piece::Remove { at: from, count: length }))
-                if from.saturating_add(*length) == at && !gone.contains_key(&at) =>
-            {
+            Some((
+                _,
+                Piece::Remove {
+                    at: from,
+                    count: length,
+                },
+            )) if from.saturating_add(*length) == at && !gone.contains_key(&at) => {
                 *length = length.saturating_add(count);
             }
             _ => pieces.push((at, Piece::Remove { at, count })),
@@ -310,7 +335,9 @@ pub(crate) fn take_back(
         } else {
             let written = element_path(path, &value);
             let stamps = session.element_changes(&field, &value);
-            let own = stamps.iter().all(|stamp| book.is_own(view, &written, *stamp));
+            let own = stamps
+                .iter()
+                .all(|stamp| book.is_own(view, &written, *stamp));
             if own && !stamps.is_empty() {
                 attempt(session, fields, &RecordOp::Remove { field, value })?;
             }
@@ -327,7 +354,11 @@ pub(crate) fn take_back(
 
 /// Runs an operation if the schema of today still has a place for it; what no longer fits (a field
 /// that is gone, a text that others have filled) stays as it is.
-fn attempt(session: &mut Session<'_, '_>, fields: &FieldMap, op: &RecordOp) -> Result<(), EditError> {
+fn attempt(
+    session: &mut Session<'_, '_>,
+    fields: &FieldMap,
+    op: &RecordOp,
+) -> Result<(), EditError> {
     let Ok(target) = Target::of(fields, op) else {
         return Ok(());
     };
@@ -400,16 +431,29 @@ fn sequence_back(
             Piece::Remove { at, count } => {
                 let (field, at, count) = (field.clone(), *at, *count);
                 let op = if is_text {
-                    RecordOp::Splice { field, at, delete: count, insert: String::new() }
+                    RecordOp::Splice {
+                        field,
+                        at,
+                        delete: count,
+                        insert: String::new(),
+                    }
                 } else {
                     RecordOp::Delete { field, at, count }
                 };
                 attempt(session, fields, &op)?;
             }
             Piece::Restore { at, entries } if is_text => {
-                let insert: String = entries.iter().filter_map(|(_, one)| one.as_text()).collect();
+                let insert: String = entries
+                    .iter()
+                    .filter_map(|(_, one)| one.as_text())
+                    .collect();
                 let wanted = session.length(&field).saturating_add(units(&insert));
-                let op = RecordOp::Splice { field: field.clone(), at: *at, delete: 0, insert };
+                let op = RecordOp::Splice {
+                    field: field.clone(),
+                    at: *at,
+                    delete: 0,
+                    insert,
+                };
                 attempt(session, fields, &op)?;
                 if session.length(&field) == wanted {
                     session.renewed(path, *at, entries.iter().map(|(id, _)| *id));
@@ -419,7 +463,11 @@ fn sequence_back(
                 for ((id, value), at) in entries.iter().zip(*at..) {
                     let wanted = session.length(&field).saturating_add(1);
                     let (field, value) = (field.clone(), value.clone());
-                    let op = RecordOp::Insert { field: field.clone(), at, value };
+                    let op = RecordOp::Insert {
+                        field: field.clone(),
+                        at,
+                        value,
+                    };
                     attempt(session, fields, &op)?;
                     if session.length(&field) == wanted {
                         session.renewed(path, at, std::iter::once(*id));

@@ -266,7 +266,7 @@ impl Session {
     pub fn work(&mut self, edits: usize) {
         let page = self.entity("page");
         let task = self.entity("task");
-        let mut rng = Rng::new(self.lab.rng.next());
+        let mut rng = Rng::new(self.lab.rng.word());
         for _ in 0..edits {
             let station = rng.below(self.lab.stations.len());
             self.random_edit(station, page, task, &mut rng);

@@ -34,7 +34,7 @@ fn o75_a_forged_signature_another_key_and_a_proof_of_another_header_are_refused(
     assert!(verify(sealed[0].clone()).is_ok());
     // A bent signature.
     let mut forged = sealed[0].clone();
-    forged.proof.signature.s[0] ^= 1;
+    forged.proof.signature.0[0] ^= 1;
     assert!(matches!(verify(forged), Err(EnvelopeRule::Signature(_))));
     // The proof of the other change set of the same flush.
     let mut swapped = sealed[0].clone();

@@ -474,12 +474,7 @@ fn trap_24_a_chain_of_husks_still_verifies_and_what_was_erased_is_gone() {
     for signed in &chain {
         let read = Signed::decode(&signed.encode()).unwrap();
         let change = verified(&read).change().clone();
-        let link = anabranch_core::changeset::Link {
-            chain: change.header().chain,
-            seq: change.header().seq,
-            prev: change.header().prev,
-        };
-        assert_eq!(link.follows(tip.as_ref()), Follows::Next);
+        assert_eq!(change.header().follows(tip.as_ref()), Follows::Next);
         tip = Some(Tip::of(&change));
     }
     // A replica that gets the husk holds it and what stands on it: that is no verdict.

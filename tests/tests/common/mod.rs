@@ -454,6 +454,11 @@ impl Session {
         self.all();
     }
 
+    /// One random honest edit by one device.
+    pub fn edit_one(&mut self, station: usize, page: EntityId, task: EntityId, rng: &mut Rng) {
+        self.random_edit(station, page, task, rng);
+    }
+
     fn random_edit(&mut self, station: usize, page: EntityId, task: EntityId, rng: &mut Rng) {
         let word = ["river", "delta", "bend 🌊", "ford", "weir"][rng.below(5)];
         let field = |name: &str| vec![name.to_owned()];

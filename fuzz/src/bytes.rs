@@ -16,11 +16,11 @@ fn once(rng: &mut Rng, bytes: &mut Vec<u8>) {
     let (len, at) = (bytes.len(), rng.below(bytes.len()));
     match rng.below(12) {
         0 | 1 => bytes[at] ^= 1 << rng.below(8),
-        2 => bytes[at] = rng.word() as u8,
+        2 => bytes[at] = rng.next() as u8,
         3 => bytes[at] = [0, 1, 2, 0x3f, 0x40, 0x7e, 0x7f, 0x80, 0x81, 0xff][rng.below(10)],
         4 => bytes[at] = bytes[at].wrapping_add(1),
         5 => bytes[at] = bytes[at].wrapping_sub(1),
-        6 => bytes.insert(at, rng.word() as u8),
+        6 => bytes.insert(at, rng.next() as u8),
         7 => drop(bytes.remove(at)),
         8 => bytes.truncate(at),
         9 => {
@@ -50,7 +50,7 @@ fn number(rng: &mut Rng, bytes: &mut Vec<u8>, at: usize) {
         4 => 1 << 53,
         5 => u64::MAX,
         6 => 1 << 24,
-        7 => rng.word() >> rng.below(64),
+        7 => rng.next() >> rng.below(64),
         _ => bytes.len() as u64,
     };
     let mut written = Vec::new();

@@ -108,14 +108,14 @@ fn sampler_op(rng: &mut Rng, fields: &BTreeMap<String, Value>) -> RecordOp {
         2 => put("count", (rng.below(1_000) as i64).into()),
         3 => put("ratio", float(rng)),
         4 => put("done", rng.one_in(2).into()),
-        5 => put("due", Value::Time(rng.word() as i64 >> 20)),
+        5 => put("due", Value::Time(rng.next() as i64 >> 20)),
         6 => put("owner", Value::Text("0123456789abcdef".repeat(4))),
         7 => put(
             "icon",
             Value::Bytes(rng.bytes::<16>()[..rng.below(17)].to_vec()),
         ),
         8 => put("status", ["open", "done"][rng.below(2)].into()),
-        9 => put("budget", (rng.word() as i64).into()),
+        9 => put("budget", (rng.next() as i64).into()),
         10 => put("name", word(rng).into()),
         11 => RecordOp::Increment {
             field: path(&["votes"]),
@@ -321,24 +321,24 @@ pub(crate) fn bend_header(rng: &mut Rng, header: &mut Header) {
             };
             header.deps.push(Dep {
                 chain,
-                seq: rng.word() >> rng.below(64),
+                seq: rng.next() >> rng.below(64),
                 id: ChangeSetId(rng.bytes()),
             });
             header.deps.sort_unstable();
         }
-        6 => header.hlc = Hlc(rng.word() >> rng.below(64)),
+        6 => header.hlc = Hlc(rng.next() >> rng.below(64)),
         7 => header.hlc = Hlc(header.hlc.0.wrapping_add(rng.below(3) as u64)),
         8 => header.schema = SchemaId(rng.bytes()),
         9 => header.schema_version = rng.below(4) as u32,
         10 => header.rules = rng.below(3) as u16,
-        11 => header.control.number = rng.word() >> rng.below(64),
+        11 => header.control.number = rng.next() >> rng.below(64),
         12 => header.control = ControlPosition::default(),
         13 => {
             header.engine = [EngineKind::Automerge, EngineKind::Yrs, EngineKind::Log][rng.below(3)]
         }
         14 => {
             header.actor =
-                Some([Actor::Automerge(rng.bytes()), Actor::Yrs(rng.word() >> 11)][rng.below(2)])
+                Some([Actor::Automerge(rng.bytes()), Actor::Yrs(rng.next() >> 11)][rng.below(2)])
         }
         15 => header.key_epoch = Some(rng.below(2) as u32),
         16 => header.route.push((

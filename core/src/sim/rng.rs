@@ -12,7 +12,8 @@ impl Rng {
     }
 
     /// The next 64 bits.
-    pub fn word(&mut self) -> u64 {
+    #[expect(clippy::should_implement_trait, reason = "it never ends, so it is no iterator")]
+    pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,7 +23,7 @@ impl Rng {
 
     /// A number below `bound`; 0 where the bound is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.word() >> 1)
+        usize::try_from(self.next() >> 1)
             .unwrap_or(0)
             .checked_rem(bound)
             .unwrap_or(0)
@@ -37,7 +38,7 @@ impl Rng {
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0u8; N];
         for chunk in bytes.chunks_mut(8) {
-            let word = self.word().to_le_bytes();
+            let word = self.next().to_le_bytes();
             chunk.iter_mut().zip(word).for_each(|(to, from)| *to = from);
         }
         bytes

@@ -150,15 +150,15 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
         Ok(mut signed) if rng.one_in(2) => {
             let record = &mut signed.record;
             match rng.below(5) {
-                0 => record.position.number = rng.word() >> rng.below(64),
+                0 => record.position.number = rng.next() >> rng.below(64),
                 1 => {
                     record.position = ControlPosition {
-                        epoch: rng.word() as u32 >> rng.below(32),
+                        epoch: rng.next() as u32 >> rng.below(32),
                         number: 2,
                     }
                 }
                 2 => record.prev = None,
-                3 => record.hlc = Hlc(rng.word()),
+                3 => record.hlc = Hlc(rng.next()),
                 _ => record.workspace = WorkspaceId([1 + rng.below(2) as u8; 16]),
             }
             signed.encode()

@@ -43,8 +43,8 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
     match rng.below(6) {
         0 => stock::bend_header(rng, &mut header),
         1 => payload = [Payload::Erased, Payload::Absent][rng.below(2)].clone(),
-        2 => proof.index = rng.word() as u16 >> rng.below(16),
-        3 => proof.count = rng.word() as u16 >> rng.below(16),
+        2 => proof.index = rng.next() as u16 >> rng.below(16),
+        3 => proof.count = rng.next() as u16 >> rng.below(16),
         4 => proof.path.push(rng.bytes()),
         _ => {
             if let Payload::Present(bytes) = &mut payload {

@@ -58,8 +58,8 @@ fn mild(rng: &mut Rng, update: &mut Update) {
 fn unit(rng: &mut Rng, update: &Update, clocks: &[(u64, u64)], client: u64, clock: u64) -> Unit {
     if rng.one_in(12) {
         return (
-            rng.word() >> (11 + rng.below(53)),
-            rng.word() >> (33 + rng.below(31)),
+            rng.next() >> (11 + rng.below(53)),
+            rng.next() >> (33 + rng.below(31)),
         );
     }
     let own = (client, clock + update.units());

@@ -121,7 +121,7 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
         _ => (0, DRESSED, input),
     };
     if rng.one_in(20) {
-        world = rng.word() as u8;
+        world = rng.next() as u8;
         form |= DRESSED;
     }
     let made = Update::parse(bytes)

@@ -382,7 +382,7 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
             // A free choice of its author, which changes the id and nothing else.
             0 => parsed.extension = rng.bytes::<8>().to_vec(),
             1 if parsed.engine != EngineKind::Automerge => {
-                parsed.hlc = Hlc(parsed.hlc.0 + (rng.word() >> 40))
+                parsed.hlc = Hlc(parsed.hlc.0 + (rng.next() >> 40))
             }
             _ => stock::bend_header(rng, &mut parsed),
         }

@@ -154,7 +154,7 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
         (form, body)
     });
     let world = if rng.one_in(20) {
-        rng.word() as u8
+        rng.next() as u8
     } else {
         world
     };

@@ -51,14 +51,14 @@ fn value(rng: &mut Rng, change: &mut ExpandedChange) {
                     _ => words[rng.below(2)].into(),
                 };
             }
-            ScalarValue::Int(number) => *number = rng.word() as i64 >> rng.below(64),
+            ScalarValue::Int(number) => *number = rng.next() as i64 >> rng.below(64),
             ScalarValue::F64(number) => *number = rng.below(1 << 20) as f64 / 64.0,
             ScalarValue::Boolean(truth) => *truth = !*truth,
-            ScalarValue::Timestamp(millis) => *millis = rng.word() as i64 >> rng.below(64),
+            ScalarValue::Timestamp(millis) => *millis = rng.next() as i64 >> rng.below(64),
             ScalarValue::Bytes(bytes) => crate::bytes::mutate(rng, bytes),
             _ => {}
         },
-        OpType::Increment(by) => *by = rng.word() as i64 >> (20 + rng.below(44)),
+        OpType::Increment(by) => *by = rng.next() as i64 >> (20 + rng.below(44)),
         _ => {}
     }
     if rng.one_in(6)
@@ -116,12 +116,12 @@ fn meaning(rng: &mut Rng, change: &mut ExpandedChange) {
 fn action(rng: &mut Rng) -> OpType {
     match rng.below(12) {
         0 => OpType::Delete,
-        1 => OpType::Increment(rng.word() as i64),
+        1 => OpType::Increment(rng.next() as i64),
         2 => OpType::Make(ObjType::Map),
         3 => OpType::Make(ObjType::Text),
         4 => OpType::Make(ObjType::List),
         5 => OpType::Put(ScalarValue::Null),
-        6 => OpType::Put(ScalarValue::Int(rng.word() as i64)),
+        6 => OpType::Put(ScalarValue::Int(rng.next() as i64)),
         7 => OpType::Put(ScalarValue::Str("x".into())),
         8 => OpType::Put(ScalarValue::F64(
             [f64::NAN, f64::INFINITY, -0.0, 1.5][rng.below(4)],

@@ -18,6 +18,8 @@
 //! | `trace` (feature `cli`) | recorded histories of typing |
 
 #[cfg(feature = "cli")]
+pub mod play;
+#[cfg(feature = "cli")]
 pub mod trace;
 
 /// The examples of README.md, compiled and run with the tests.

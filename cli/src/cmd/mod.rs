@@ -1,5 +1,8 @@
 //! The commands, a file each.
 
+mod demo;
+mod judge;
+mod replay;
 mod schema;
 
 use crate::answer::{Answer, Failure};
@@ -8,6 +11,12 @@ use clap::Subcommand;
 /// What can be asked.
 #[derive(Subcommand)]
 pub enum Command {
+    /// See it at work: replicas apart and together, a task both edited, a forged change refused.
+    Demo(demo::Demo),
+    /// Judge a change: accept, hold or refuse, and why.
+    Judge(judge::Judge),
+    /// Play a recorded history of typing.
+    Replay(replay::Replay),
     /// Look at the schemas that ship with Anabranch, and check your own.
     #[command(subcommand)]
     Schema(schema::Schema),
@@ -17,6 +26,9 @@ impl Command {
     /// Does it.
     pub fn run(self) -> Result<Answer, Failure> {
         match self {
+            Command::Demo(command) => command.run(),
+            Command::Judge(command) => command.run(),
+            Command::Replay(command) => command.run(),
             Command::Schema(command) => command.run(),
         }
     }

@@ -165,7 +165,7 @@ fn errors_json(name: &str, errors: &SchemaErrors) -> Value {
     })
 }
 
-fn read(file: &Path) -> Result<String, Failure> {
+pub(super) fn read(file: &Path) -> Result<String, Failure> {
     let bytes = bounded::read(file, SCHEMA_BYTES_MAX)?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
@@ -184,7 +184,7 @@ fn unknown(name: &str, error: Failure) -> Failure {
     Failure::new(Fault::Caller, error)
 }
 
-fn mistakes(name: &str, errors: SchemaErrors) -> Failure {
+pub(super) fn mistakes(name: &str, errors: SchemaErrors) -> Failure {
     let error = anyhow::anyhow!("{name}: this is no schema:\n{errors}");
     Failure::new(Fault::Caller, error)
 }

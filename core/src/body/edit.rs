@@ -13,10 +13,11 @@ use super::{
     doc::Engine,
     ids::{IdRuns, ItemId},
     perform::Hand,
-    undo::{Selection, ViewId},
+    undo::Selection,
 };
 use crate::{
     hlc::Hlc,
+    id::ViewId,
     judge::{Candidate, Place},
     limits::{PAYLOAD_BYTES_MAX, UPDATE_BLOCKS_MAX, UPDATE_RANGES_MAX},
     patch::Patch,

@@ -10,8 +10,8 @@ use super::{
     kept::unit_of,
     perform::Hand,
     state::{State, Stored},
-    undo::ViewId,
 };
+use crate::id::ViewId;
 use crate::judge::Place;
 use serde::{Deserialize, Serialize};
 use yrs::ReadTxn;

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     hlc::Hlc,
+    id::ViewId,
     judge::{Candidate, Place},
 };
 use serde::{Deserialize, Serialize};
@@ -23,10 +24,6 @@ const STEP_UNITS_MAX: u32 = 65_536;
 const STEP_RUNS_MAX: usize = 1_024;
 /// Steps one view remembers; the oldest is forgotten first.
 pub const STEPS_MAX: usize = 1_000;
-
-/// A view of a document with an undo of its own: a window, an editor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct ViewId(pub u64);
 
 /// A selection, as anchors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -83,6 +83,35 @@ pub enum Rule {
     Log(LogRule),
 }
 
+impl Rule {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Rule::Envelope(rule) => rule.code(),
+            Rule::Chain(rule) => rule.code(),
+            Rule::Schema(rule) => rule.code(),
+            Rule::Record(rule) => rule.code(),
+            Rule::Body(rule) => rule.code(),
+            Rule::Log(rule) => rule.code(),
+        }
+    }
+}
+
+impl Hold {
+    /// A stable name for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Hold::Dependency(_) => "dependency-missing",
+            Hold::HeldDependency(_) => "dependency-held",
+            Hold::Schema { .. } => "schema-unknown",
+            Hold::Control { .. } => "control-behind",
+            Hold::Key(_) => "key-missing",
+            Hold::Payload => "payload-missing",
+            Hold::Rules { .. } => "rules-newer",
+        }
+    }
+}
+
 /// A local accident while applying: a panic of the engine. Never published as a verdict; the
 /// change set is set aside here and tried again after an upgrade.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

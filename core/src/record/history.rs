@@ -77,6 +77,7 @@ pub(crate) struct History {
     last: BTreeMap<u16, Stamp>,
     newest: Option<Stamp>,
     count: u64,
+    max_op: u64,
 }
 
 impl History {
@@ -112,6 +113,16 @@ impl History {
     /// How many changes are held.
     pub(crate) fn count(&self) -> u64 {
         self.count
+    }
+
+    /// The highest counter of an operation; 0 before the first.
+    pub(crate) fn max_op(&self) -> u64 {
+        self.max_op
+    }
+
+    /// Whether any change touches a field.
+    pub(crate) fn touches(&self, field: &str) -> bool {
+        self.numbers.contains_key([field.to_owned()].as_slice())
     }
 
     /// Everything that is held.
@@ -158,6 +169,7 @@ impl History {
         }
         self.newest = self.newest.max(Some(stamp));
         self.count = self.count.saturating_add(1);
+        self.max_op = self.max_op.max(max_op);
         let past = match line.notes.last() {
             Some(before) if same_others(&before.past, past, chain) => before.past.clone(),
             _ => past.clone(),

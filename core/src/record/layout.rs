@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     limits::SCALAR_BYTES_MAX,
-    schema::{FieldMap, MergeRule, ValueType, check_open_key},
+    schema::{FieldMap, MergeRule, ValueType},
     value::{Finite, Value},
 };
 use std::borrow::Cow;
@@ -144,11 +144,6 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         .chunks(2)
         .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
         .collect()
-}
-
-/// Whether a key may stand in an open map.
-pub fn is_open_key(key: &str) -> bool {
-    check_open_key(key).is_ok()
 }
 
 /// What a delete or overwrite of a sequence's element breaks.

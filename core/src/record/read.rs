@@ -262,7 +262,11 @@ impl<D: ReadDoc> Reader<'_, D> {
     }
 
     /// Within one key the engine has dropped what was replaced; across two names it cannot.
-    fn unreplaced<T>(&self, spots: &[Spot], all: Vec<Candidate<T>>) -> Vec<Candidate<T>> {
+    pub(crate) fn unreplaced<T>(
+        &self,
+        spots: &[Spot],
+        all: Vec<Candidate<T>>,
+    ) -> Vec<Candidate<T>> {
         if spots.len() < 2 || all.len() < 2 {
             return all;
         }

@@ -3,7 +3,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    EditError, FieldPath, OpKey, RecordOp,
+    EditError, FieldPath, OpKey, RecordGate, RecordOp,
     layout::{LIFE_KEY, set_key},
     life::Life,
     read::{Reader, Spot},
@@ -22,7 +22,7 @@ use crate::{
     value::Value,
 };
 use automerge::{
-    AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
+    ActorId, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
     transaction::{CommitOptions, Transactable, Transaction},
 };
 use std::{
@@ -65,11 +65,25 @@ pub(crate) struct Session<'a, 'd> {
     added: BTreeSet<(FieldPath, String)>,
 }
 
+/// What a register or group holds.
+struct Standing {
+    /// The candidates.
+    values: Vec<Value>,
+    /// The one that readers see; null for none.
+    shown: Value,
+    /// The engine's own choice where this edit writes.
+    winner: Option<Value>,
+}
+
 /// What reading needs beside the engine.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules<'a> {
     pub history: &'a super::history::History,
     pub names: &'a super::names::Names,
+    pub gate: &'a RecordGate,
+    /// The counter of the edit's first operation.
+    pub start_op: u64,
+    pub actor: [u8; 16],
 }
 
 impl<'a, 'd> Session<'a, 'd> {
@@ -137,23 +151,17 @@ impl<'a, 'd> Session<'a, 'd> {
     fn put(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
         let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
         let own = self.spot(target)?;
-        let standing = self.standing(target.rule, &spots);
-        if matches!(target.rule, MergeRule::Once(_)) && !standing.is_empty() {
+        let standing = self.standing(&spots, &own)?;
+        if matches!(target.rule, MergeRule::Once(_)) && !standing.values.is_empty() {
             return Err(EditError::AlreadySet { field: path });
         }
-        let same = |other: &Value| other == value;
-        if standing.iter().all(same) && (!standing.is_empty() || *value == Value::Null) {
+        let mut others = standing.values.iter().filter(|other| *other != value);
+        let other = others.next();
+        if other.is_none() && (!standing.values.is_empty() || *value == Value::Null) {
             return Ok(());
         }
-        if matches!(target.rule, MergeRule::Open(_)) && standing.is_empty() {
+        if matches!(target.rule, MergeRule::Open(_)) && standing.values.is_empty() {
             self.room(&path, self.tx.length(&own.0))?;
-        }
-        if let MergeRule::Lww(_) | MergeRule::Keep(_) | MergeRule::Open(_) | MergeRule::Group(_) =
-            target.rule
-        {
-            let reader = self.reader();
-            let before = reader.at_path(&path).value.unwrap_or(Value::Null);
-            self.effects.step.register(&path, before);
         }
         match value {
             Value::Map(members) => {
@@ -165,15 +173,23 @@ impl<'a, 'd> Session<'a, 'd> {
                 }
             }
             value => {
+                let repeats = standing.winner.as_ref() == Some(value);
+                let other = other.and_then(to_scalar).unwrap_or(ScalarValue::Null);
                 let wanted = to_scalar(value).unwrap_or(ScalarValue::Null);
-                let other = standing
-                    .iter()
-                    .find(|other| **other != *value)
-                    .and_then(to_scalar);
-                self.write(&own, wanted, other.unwrap_or(ScalarValue::Null))?;
+                self.write(&own, wanted, repeats.then_some(other))?;
             }
         }
-        self.effects.patches.push(Pending::Value(path));
+        if !matches!(target.rule, MergeRule::Once(_)) {
+            self.effects.step.register(&path, standing.shown);
+        }
+        self.effects.patches.push(match value {
+            // A default may show instead.
+            Value::Null => Pending::Value(path),
+            value => Pending::Done(Patch::Put {
+                path: steps(&path),
+                value: value.clone(),
+            }),
+        });
         Ok(())
     }
 
@@ -184,40 +200,54 @@ impl<'a, 'd> Session<'a, 'd> {
         &mut self,
         (object, key): &Spot,
         wanted: ScalarValue,
-        other: ScalarValue,
+        before: Option<ScalarValue>,
     ) -> Result<(), EditError> {
-        let winner = self.tx.get(object, key.as_str()).map_err(failed)?;
-        let repeats = winner.is_some_and(|(value, _)| value.as_scalar() == Some(&wanted));
-        if repeats {
-            self.tx.put(object, key.as_str(), other).map_err(failed)?;
+        for value in before.into_iter().chain([wanted]) {
+            self.tx.put(object, key.as_str(), value).map_err(failed)?;
         }
-        self.tx.put(object, key.as_str(), wanted).map_err(failed)
+        Ok(())
     }
 
-    /// The candidates at some places; what this edit wrote itself has replaced all others.
-    fn standing(&self, rule: &MergeRule, spots: &[Spot]) -> Vec<Value> {
+    /// What a register or group holds at some places. What this edit wrote itself has replaced all
+    /// others.
+    fn standing(&self, spots: &[Spot], own: &Spot) -> Result<Standing, EditError> {
         let reader = self.reader();
-        let own = spots.iter().find_map(|(object, key)| {
-            let (value, id) = self.tx.get(object, key.as_str()).ok()??;
-            if reader.stamp(&id).is_some() {
-                return None;
+        let mut candidates = Vec::new();
+        let mut written = None;
+        let mut winner = None;
+        for spot in spots {
+            let (object, key) = spot;
+            for (value, id) in self.tx.get_all(object, key.as_str()).map_err(failed)? {
+                let read = match value.as_scalar() {
+                    Some(scalar) => from_scalar(scalar),
+                    None => reader.entry(&id),
+                };
+                if spot == own {
+                    winner = Some(read.clone());
+                }
+                match reader.stamp(&id) {
+                    Some(stamp) => candidates.push(Candidate { stamp, value: read }),
+                    None => written = Some(read),
+                }
             }
-            Some(match value.as_scalar() {
-                Some(scalar) => from_scalar(scalar),
-                None => reader.entry(&id),
-            })
-        });
-        if let Some(own) = own {
-            return vec![own];
         }
-        let candidates = match rule {
-            MergeRule::Group(_) => reader.groups(spots),
-            _ => reader.values(spots),
-        };
-        candidates
-            .into_iter()
-            .map(|candidate| candidate.value)
-            .collect()
+        if let Some(value) = written {
+            return Ok(Standing {
+                values: vec![value.clone()],
+                shown: value,
+                winner,
+            });
+        }
+        let candidates = reader.unreplaced(spots, candidates);
+        let shown = super::rules::lww(&candidates).map(|shown| shown.value.clone());
+        Ok(Standing {
+            shown: shown.unwrap_or(Value::Null),
+            values: candidates
+                .into_iter()
+                .map(|candidate| candidate.value)
+                .collect(),
+            winner,
+        })
     }
 
     fn increment(&mut self, target: Target<'_>, path: FieldPath, by: i64) -> Result<(), EditError> {
@@ -226,19 +256,22 @@ impl<'a, 'd> Session<'a, 'd> {
             Some(Value::Int(value)) => value,
             _ => return Err(missing()),
         };
-        if value.checked_add(by).is_none() {
+        let Some(sum) = value.checked_add(by) else {
             return Err(EditError::CounterRange {
                 field: path,
                 value,
                 by,
             });
-        }
+        };
         if by != 0 {
             self.tx
                 .increment(&object, key.as_str(), by)
                 .map_err(failed)?;
             self.effects.step.counter(&path, by);
-            self.effects.patches.push(Pending::Value(path));
+            self.effects.patches.push(Pending::Done(Patch::Put {
+                path: steps(&path),
+                value: Value::Int(sum),
+            }));
         }
         Ok(())
     }
@@ -456,21 +489,21 @@ impl<'a, 'd> Session<'a, 'd> {
             let beside = self.beside(&text, at as usize, end);
             self.effects.step.removed(&path, beside, characters);
         }
+        // The engine writes one operation per character that comes, then the deletions.
+        let first = self
+            .rules
+            .start_op
+            .saturating_add(self.tx.pending_ops() as u64);
+        let ids = insert.chars().zip(first..);
+        let ids = ids.map(|(_, counter)| OpKey {
+            counter,
+            actor: self.rules.actor,
+        });
+        self.effects.step.inserted(&path, ids);
         let count = isize::try_from(delete).map_err(|_| missing())?;
         self.tx
             .splice_text(&text, at as usize, count, insert)
             .map_err(failed)?;
-        if let Some(first) = self.element(&text, at as usize)
-            && !insert.is_empty()
-        {
-            // One operation per character, counted on from the first.
-            let ids = insert.chars().zip(first.counter..);
-            let ids = ids.map(|(_, counter)| OpKey {
-                counter,
-                actor: first.actor,
-            });
-            self.effects.step.inserted(&path, ids);
-        }
         self.effects.patches.push(Pending::Done(Patch::Splice {
             path: steps(&path),
             at,
@@ -488,11 +521,10 @@ impl<'a, 'd> Session<'a, 'd> {
             return Ok(());
         }
         let spot = (ROOT, LIFE_KEY.to_owned());
-        self.write(
-            &spot,
-            ScalarValue::Boolean(alive),
-            ScalarValue::Boolean(!alive),
-        )?;
+        let winner = self.tx.get(ROOT, LIFE_KEY).map_err(failed)?;
+        let (word, other) = (ScalarValue::Boolean(alive), ScalarValue::Boolean(!alive));
+        let repeats = winner.is_some_and(|(value, _)| value.as_scalar() == Some(&word));
+        self.write(&spot, word, repeats.then_some(other))?;
         self.effects.step.life(self.life.is_alive());
         self.life = wanted;
         self.effects.patches.push(Pending::Life);
@@ -524,10 +556,12 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     fn object(&self, path: &[String]) -> Result<ObjId, EditError> {
-        path.iter().try_fold(ROOT, |object, name| {
-            let found = self.tx.get(&object, name.as_str()).map_err(failed)?;
-            found.map(|(_, id)| id).ok_or_else(missing)
-        })
+        if path.is_empty() {
+            return Ok(ROOT);
+        }
+        let made = self.rules.gate.container(path).ok_or_else(missing)?;
+        // The engine finds the actor's place by its name.
+        Ok(ObjId::Id(made.counter, ActorId::from(made.actor), 0))
     }
 
     /// What stands before one place and at another.

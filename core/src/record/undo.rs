@@ -167,9 +167,11 @@ impl Book {
                 });
             let deleted: BTreeSet<OpKey> = deleted.collect();
             for sequence in self.sequences(&path) {
-                sequence
+                let gone = sequence
                     .removed
-                    .retain(|removed| !deleted.contains(&removed.id));
+                    .iter_mut()
+                    .filter(|one| deleted.contains(&one.id));
+                gone.for_each(|removed| removed.value = None);
             }
         }
     }
@@ -256,7 +258,10 @@ fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece>
     // that neighbours which come back together stay together.
     let mut places: BTreeMap<OpKey, u32> = BTreeMap::new();
     let mut gone: BTreeMap<u32, Vec<&Removed>> = BTreeMap::new();
-    for removed in in_order(sequence.removed.iter().collect()).into_iter().rev() {
+    for removed in in_order(sequence.removed.iter().collect())
+        .into_iter()
+        .rev()
+    {
         let Some(stood) = place(&removed.id) else {
             continue;
         };
@@ -287,8 +292,11 @@ fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece>
     }
     for (at, removed) in gone {
         let entries = in_order(removed).into_iter();
-        let entries = entries.map(|one| (one.id, one.value.clone())).collect();
-        pieces.push((at, Piece::Restore { at, entries }));
+        let entries = entries.filter_map(|one| Some((one.id, one.value.clone()?)));
+        let entries: Vec<(OpKey, Value)> = entries.collect();
+        if !entries.is_empty() {
+            pieces.push((at, Piece::Restore { at, entries }));
+        }
     }
     // At one place the removal comes first: it began behind what comes back.
     pieces.sort_by_key(|(at, piece)| (Reverse(*at), matches!(piece, Piece::Restore { .. })));

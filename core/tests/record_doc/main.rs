@@ -2,9 +2,11 @@
 //! undo, anchors and blame, on replicas that exchange changes in any order.
 
 mod basics;
+mod edits;
 mod lenses;
 mod life;
 mod model;
+mod places;
 mod random;
 mod rules;
 mod shadow;

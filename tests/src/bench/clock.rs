@@ -40,7 +40,9 @@ impl Clock {
         let mut readings: Vec<f64> = (0..2_000)
             .map(|_| ThreadTime::now().elapsed().as_nanos() as f64)
             .collect();
-        Clock { reading_nanos: median(&mut readings) }
+        Clock {
+            reading_nanos: median(&mut readings),
+        }
     }
 }
 
@@ -81,7 +83,11 @@ impl Rounds {
     }
 
     fn ratios(&self) -> Vec<f64> {
-        self.bare.iter().zip(&self.ours).map(|(bare, ours)| ours / bare).collect()
+        self.bare
+            .iter()
+            .zip(&self.ours)
+            .map(|(bare, ours)| ours / bare)
+            .collect()
     }
 }
 
@@ -94,7 +100,10 @@ pub fn median(values: &mut [f64]) -> f64 {
 pub fn at_share(values: &mut [f64], share: f64) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().saturating_sub(1) as f64;
-    values.get((last * share).round() as usize).copied().unwrap_or(0.0)
+    values
+        .get((last * share).round() as usize)
+        .copied()
+        .unwrap_or(0.0)
 }
 
 #[cfg(test)]

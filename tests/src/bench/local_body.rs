@@ -51,7 +51,10 @@ fn row(typing: &Typing, clock: &Clock) -> Row {
         .with("without_flush_x", writing.ratio())
         .with("lowest_x", low)
         .with("highest_x", high)
-        .with("signing_us_per_flush", signing.into_iter().fold(0.0, f64::max))
+        .with(
+            "signing_us_per_flush",
+            signing.into_iter().fold(0.0, f64::max),
+        )
         .with("edits_per_flush", edits / flushes.len() as f64)
         .with("edits", edits)
 }
@@ -76,7 +79,10 @@ fn compare(edits: &[Edit], ops: &[Vec<BodyOp>], client: u64) {
     let mut desk = desk();
     for ((edit, ops), seq) in edits.iter().zip(ops).zip(1..).take(4_000) {
         desk.write(edit.now_ms, &Draft::Body(ops));
-        assert!(desk.payload(seq) == type_bare(&doc, &text, edit), "edit {seq} made another update");
+        assert!(
+            desk.payload(seq) == type_bare(&doc, &text, edit),
+            "edit {seq} made another update"
+        );
     }
 }
 
@@ -105,7 +111,12 @@ fn round(flushes: &[&[Edit]], ops: &[Vec<BodyOp>], client: u64) -> (Spent, Spent
         let (ops, after) = rest.split_at(edits.len());
         rest = after;
         // The updates leave the timed part as ours do, to be dropped outside of it.
-        let updates = bare.on(|| edits.iter().map(|edit| type_bare(&doc, &text, edit)).collect::<Vec<_>>());
+        let updates = bare.on(|| {
+            edits
+                .iter()
+                .map(|edit| type_bare(&doc, &text, edit))
+                .collect::<Vec<_>>()
+        });
         write.on(|| {
             for (edit, ops) in edits.iter().zip(ops) {
                 desk.write(edit.now_ms, &Draft::Body(ops));

@@ -76,10 +76,13 @@ pub fn ops(edits: &[(&'static str, String)]) -> Vec<[RecordOp; 1]> {
 
 /// A bare document of the kind's genesis.
 pub fn bare_automerge(actor: &Actor) -> Automerge {
-    let Actor::Automerge(actor) = actor else { panic!("a record has an Automerge actor") };
+    let Actor::Automerge(actor) = actor else {
+        panic!("a record has an Automerge actor")
+    };
     let schema: Schema = catalogue::schema("task").unwrap();
     let mut doc = Automerge::new_with_encoding(TextEncoding::Utf16CodeUnit);
-    doc.apply_changes(record::genesis(&[&schema], "record")).unwrap();
+    doc.apply_changes(record::genesis(&[&schema], "record"))
+        .unwrap();
     doc.set_actor(ActorId::from(*actor));
     doc
 }
@@ -111,7 +114,8 @@ fn row(label: &str, records: usize, count: usize, rounds: usize, clock: &Clock) 
     let actor = compare(&edits, &ops);
     let (mut whole, mut writing, mut signing) = (Rounds::default(), Rounds::default(), 0.0f64);
     for _ in 0..rounds {
-        let (mut bare, mut write, mut flush) = (Spent::default(), Spent::default(), Spent::default());
+        let (mut bare, mut write, mut flush) =
+            (Spent::default(), Spent::default(), Spent::default());
         for _ in 0..records {
             record_once(&edits, &ops, &actor, (&mut bare, &mut write, &mut flush));
         }
@@ -144,7 +148,10 @@ fn compare(edits: &[(&'static str, String)], ops: &[[RecordOp; 1]]) -> Actor {
     let mut bare = bare_automerge(&actor);
     for (at, edit) in edits.iter().enumerate() {
         let change = put_bare(&mut bare, edit, time(at));
-        assert!(desk.payload(at as u64 + 1) == change, "edit {at} made another change");
+        assert!(
+            desk.payload(at as u64 + 1) == change,
+            "edit {at} made another change"
+        );
     }
     actor
 }
@@ -160,7 +167,10 @@ fn record_once(
     for (turn, (edits, ops)) in edits.chunks(TURN).zip(ops.chunks(TURN)).enumerate() {
         let first = turn * TURN;
         bare.on(|| {
-            let made = edits.iter().enumerate().map(|(at, edit)| put_bare(&mut doc, edit, time(first + at)));
+            let made = edits
+                .iter()
+                .enumerate()
+                .map(|(at, edit)| put_bare(&mut doc, edit, time(first + at)));
             made.collect::<Vec<_>>()
         });
         write.on(|| {

@@ -33,16 +33,25 @@ pub fn measure(options: &Options, _: &[Typing]) -> Figure {
         let (short, short_sent) = bench.append_short(&clock);
         let (long, long_sent) = bench.append_long(&clock);
         here.push(short, long);
-        there.push(bench.receive(short_sent, &clock), bench.receive(long_sent, &clock));
+        there.push(
+            bench.receive(short_sent, &clock),
+            bench.receive(long_sent, &clock),
+        );
     }
     let row = |label: &str, rounds: &Rounds| {
-        Row::new(format!("{label}, {long} entries against {SHORT}"), rounds.ratio())
-            .with("short_us", rounds.bare_us())
-            .with("long_us", rounds.ours_us())
-            .with("lowest_x", rounds.spread().0)
-            .with("highest_x", rounds.spread().1)
+        Row::new(
+            format!("{label}, {long} entries against {SHORT}"),
+            rounds.ratio(),
+        )
+        .with("short_us", rounds.bare_us())
+        .with("long_us", rounds.ours_us())
+        .with("lowest_x", rounds.spread().0)
+        .with("highest_x", rounds.spread().1)
     };
-    let mut figure = Figure::new("an append to a long log, against one to a short log; CPU", "x");
+    let mut figure = Figure::new(
+        "an append to a long log, against one to a short log; CPU",
+        "x",
+    );
     figure.rows.push(row("written", &here));
     figure.rows.push(row("received", &there));
     figure.target("", 2.0, None)
@@ -63,7 +72,13 @@ impl Logs {
         let user = lab.stations[0].user;
         let long = lab.entity(user, "task");
         let reader = lab.empty_replica();
-        let mut logs = Logs { lab, reader, long, short: Vec::new(), now_ms: BEGIN_MS };
+        let mut logs = Logs {
+            lab,
+            reader,
+            long,
+            short: Vec::new(),
+            now_ms: BEGIN_MS,
+        };
         let mut left = entries;
         while left > 0 {
             let count = left.min(FLUSH_EDITS);
@@ -76,7 +91,10 @@ impl Logs {
     }
 
     fn entry(&self) -> Entry {
-        Entry::from([("text".to_owned(), Scalar::Text(format!("a comment of {}", self.now_ms)))])
+        Entry::from([(
+            "text".to_owned(),
+            Scalar::Text(format!("a comment of {}", self.now_ms)),
+        )])
     }
 
     fn append(&mut self, entity: EntityId, count: usize) -> usize {
@@ -92,7 +110,16 @@ impl Logs {
     fn write(&mut self, entity: EntityId, entry: &Entry) {
         let draft = Draft::Entry(entry);
         let replica = &mut self.lab.stations[0].replica;
-        replica.write(self.now_ms, "task", entity, "log.comments", ViewId(0), &draft).unwrap();
+        replica
+            .write(
+                self.now_ms,
+                "task",
+                entity,
+                "log.comments",
+                ViewId(0),
+                &draft,
+            )
+            .unwrap();
     }
 
     fn seal(&mut self, _written: usize) -> Vec<Verified> {
@@ -102,7 +129,9 @@ impl Logs {
     /// 100 appends to ten new short logs: nanoseconds each, and what was sealed.
     fn append_short(&mut self, clock: &Clock) -> (f64, Vec<Verified>) {
         let user = self.lab.stations[0].user;
-        let fresh: Vec<EntityId> = (0..FLUSH_EDITS / SHORT).map(|_| self.lab.entity(user, "task")).collect();
+        let fresh: Vec<EntityId> = (0..FLUSH_EDITS / SHORT)
+            .map(|_| self.lab.entity(user, "task"))
+            .collect();
         for entity in &fresh {
             self.append(*entity, SHORT);
         }
@@ -114,11 +143,16 @@ impl Logs {
     }
 
     fn turns(&self) -> Vec<(EntityId, Entry)> {
-        self.short.iter().flat_map(|entity| (0..SHORT).map(|_| (*entity, self.entry()))).collect()
+        self.short
+            .iter()
+            .flat_map(|entity| (0..SHORT).map(|_| (*entity, self.entry())))
+            .collect()
     }
 
     fn append_long(&mut self, clock: &Clock) -> (f64, Vec<Verified>) {
-        let entries: Vec<(EntityId, Entry)> = (0..FLUSH_EDITS).map(|_| (self.long, self.entry())).collect();
+        let entries: Vec<(EntityId, Entry)> = (0..FLUSH_EDITS)
+            .map(|_| (self.long, self.entry()))
+            .collect();
         self.timed(&entries, clock)
     }
 
@@ -136,7 +170,10 @@ impl Logs {
     fn receive(&mut self, sent: Vec<Verified>, clock: &Clock) -> f64 {
         let count = sent.len() as f64;
         let mut spent = Spent::default();
-        spent.on(|| sent.into_iter().for_each(|one| drop(self.reader.receive(BEGIN_MS, vec![one]))));
+        spent.on(|| {
+            sent.into_iter()
+                .for_each(|one| drop(self.reader.receive(BEGIN_MS, vec![one])))
+        });
         spent.nanos(clock) / count
     }
 }

@@ -80,12 +80,17 @@ pub const FIGURES: &[(&str, Measure)] = &[
 /// # Errors
 /// A trace that cannot be read, or a figure that is not known.
 pub fn run(options: &Options) -> Result<Report, Box<dyn std::error::Error>> {
-    if let Some(unknown) = options.only.iter().find(|name| FIGURES.iter().all(|(known, _)| known != name)) {
+    if let Some(unknown) = options
+        .only
+        .iter()
+        .find(|name| FIGURES.iter().all(|(known, _)| known != name))
+    {
         let known: Vec<&str> = FIGURES.iter().map(|(name, _)| *name).collect();
         return Err(format!("no figure `{unknown}`: there are {}", known.join(", ")).into());
     }
     let (source, typing) = typing::all(options)?;
-    let wanted = |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
+    let wanted =
+        |name: &str| options.only.is_empty() || options.only.iter().any(|only| only == name);
     let figures = FIGURES
         .iter()
         .filter(|(name, _)| wanted(name))

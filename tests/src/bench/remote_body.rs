@@ -9,7 +9,11 @@ use super::{
     typing::{FLUSH_EDITS, Typing},
 };
 use anabranch_core::{
-    body::BodyOp, changeset::{FlushCache, Verified}, document::Draft, replica::Replica, sim::Rng,
+    body::BodyOp,
+    changeset::{FlushCache, Verified},
+    document::Draft,
+    replica::Replica,
+    sim::Rng,
 };
 use yrs::{Doc, Transact, Update, updates::decoder::Decode};
 
@@ -36,7 +40,9 @@ pub fn measure(options: &Options, _: &[Typing]) -> Figure {
         }
     }
     figure
-        .note("one at a time: a frame and a flush per keystroke; together: frames and flushes of 100")
+        .note(
+            "one at a time: a frame and a flush per keystroke; together: frames and flushes of 100",
+        )
         .target("one at a time", 2.0, Some(1.5))
 }
 
@@ -66,11 +72,21 @@ impl Keys {
         let mut write = |desk: &mut Desk, at: usize, insert: String| {
             let at = u32::try_from(at).unwrap();
             now_ms += 120;
-            let op = BodyOp::Splice { text: Vec::new(), at, delete: 0, insert, marks: None };
+            let op = BodyOp::Splice {
+                text: Vec::new(),
+                at,
+                delete: 0,
+                insert,
+                marks: None,
+            };
             desk.write(now_ms, &Draft::Body(&[op]));
         };
         while len < units {
-            write(&mut desk, len, "the river bends; ".repeat(PASTE)[..PASTE].to_owned());
+            write(
+                &mut desk,
+                len,
+                "the river bends; ".repeat(PASTE)[..PASTE].to_owned(),
+            );
             len += PASTE;
         }
         let text = desk.flush();
@@ -80,7 +96,11 @@ impl Keys {
                 Place::On => middle + at,
                 Place::Anywhere => rng.below(len + at),
             };
-            write(&mut desk, to, char::from(b'a' + rng.below(26) as u8).to_string());
+            write(
+                &mut desk,
+                to,
+                char::from(b'a' + rng.below(26) as u8).to_string(),
+            );
         }
         // Sealed again in flushes of the right size by each row.
         let keys = desk.flush();
@@ -88,14 +108,24 @@ impl Keys {
             Place::On => "typing on",
             Place::Anywhere => "at random places",
         };
-        Keys { label: format!("{} characters, {place}", units), desk, text, keys }
+        Keys {
+            label: format!("{} characters, {place}", units),
+            desk,
+            text,
+            keys,
+        }
     }
 
     fn row(&self, flush: usize, rounds: usize, clock: &Clock) -> Row {
         let key = &self.desk.lab.stations[0].key;
-        let changes = self.keys.chunks(flush).map(|flush| flush.iter().map(|v| v.change().clone()));
+        let changes = self
+            .keys
+            .chunks(flush)
+            .map(|flush| flush.iter().map(|v| v.change().clone()));
         let flushes: Vec<Vec<Verified>> = changes
-            .map(|changes| anabranch_core::changeset::seal_verified(key, changes.collect()).unwrap())
+            .map(|changes| {
+                anabranch_core::changeset::seal_verified(key, changes.collect()).unwrap()
+            })
             .collect();
         let mut line = Line::new();
         let before: Vec<Vec<u8>> = line.send(&self.text);
@@ -104,15 +134,25 @@ impl Keys {
         let (mut whole, mut parts) = (Rounds::default(), [Rounds::default(), Rounds::default()]);
         let count = self.keys.len() as f64;
         for _ in 0..rounds {
-            let [bare, decode, receive] = self.round(&before, &frames, &flushes).map(|s| s.nanos(clock) / count);
+            let [bare, decode, receive] = self
+                .round(&before, &frames, &flushes)
+                .map(|s| s.nanos(clock) / count);
             whole.push(bare, decode + receive);
             parts[0].push(bare, decode);
             parts[1].push(bare, receive);
         }
         let (low, high) = whole.spread();
-        let how = if flush == 1 { "one at a time" } else { "together" };
+        let how = if flush == 1 {
+            "one at a time"
+        } else {
+            "together"
+        };
         let label = format!("{how}, {}", self.label);
-        let row = if flush == 1 { Row::new(label, whole.ratio()) } else { Row::aside(label, whole.ratio()) };
+        let row = if flush == 1 {
+            Row::new(label, whole.ratio())
+        } else {
+            Row::aside(label, whole.ratio())
+        };
         row.with("bare_us", whole.bare_us())
             .with("ours_us", whole.ours_us())
             .with("frame_to_change_sets_us", parts[0].ours_us())
@@ -122,7 +162,12 @@ impl Keys {
     }
 
     /// Everything once, in turns: bare; frames to change sets; change sets to the document.
-    fn round(&self, before: &[Vec<u8>], frames: &[Vec<u8>], flushes: &[Vec<Verified>]) -> [Spent; 3] {
+    fn round(
+        &self,
+        before: &[Vec<u8>],
+        frames: &[Vec<u8>],
+        flushes: &[Vec<Verified>],
+    ) -> [Spent; 3] {
         let mut cache = FlushCache::new();
         let (mut scout, mut ear) = (Ear::new(), Ear::new());
         let mut reader = self.desk.reader();
@@ -131,19 +176,29 @@ impl Keys {
             reader.receive(BEGIN_MS, ear.hear(&mut cache, frame));
         }
         let (doc, _text) = bare_yrs(1);
-        self.text.iter().for_each(|change| apply(&doc, payload(change)));
+        self.text
+            .iter()
+            .for_each(|change| apply(&doc, payload(change)));
         let mut spent = [Spent::default(); 3];
         for (frames, flushes) in frames.chunks(TURN).zip(flushes.chunks(TURN)) {
             let updates: Vec<&[u8]> = flushes.iter().flatten().map(payload).collect();
             spent[0].on(|| updates.iter().for_each(|update| apply(&doc, update)));
             // The scout has the signatures checked.
-            frames.iter().for_each(|frame| drop(scout.hear(&mut cache, frame)));
+            frames
+                .iter()
+                .for_each(|frame| drop(scout.hear(&mut cache, frame)));
             let checks = cache.checks();
             let mut heard = Vec::with_capacity(frames.len());
             spent[1].on(|| heard.extend(frames.iter().map(|frame| ear.hear(&mut cache, frame))));
-            assert_eq!(cache.checks(), checks, "no signature is checked in the timed part");
+            assert_eq!(
+                cache.checks(),
+                checks,
+                "no signature is checked in the timed part"
+            );
             let intakes = spent[2].on(|| {
-                let intake = heard.into_iter().map(|changes| reader.receive(BEGIN_MS, changes));
+                let intake = heard
+                    .into_iter()
+                    .map(|changes| reader.receive(BEGIN_MS, changes));
                 intake.collect::<Vec<_>>()
             });
             assert!(intakes.iter().all(|intake| !intake.arrivals.is_empty()));

@@ -31,7 +31,9 @@ pub fn measure(options: &Options, _: &[Typing]) -> Figure {
         ("onto 5,000 changes", 1, options.pick(5_000, 2_000)),
         ("of 4 at once, onto 1,000 changes", 4, 1_000),
     ] {
-        figure.rows.push(row(label, writers, history, options.pick(15, 5), &clock));
+        figure
+            .rows
+            .push(row(label, writers, history, options.pick(15, 5), &clock));
     }
     figure
         .note("the bare engine reads the 100 changes from bytes and applies them in one call")
@@ -53,7 +55,8 @@ fn row(label: &str, writers: usize, history: usize, rounds: usize, clock: &Clock
     }
     let (mut whole, mut parts) = (Rounds::default(), [Rounds::default(), Rounds::default()]);
     for _ in 0..rounds {
-        let [bare, decode, receive] = round(&desk, &sent, &bare_before).map(|spent| spent.nanos(clock));
+        let [bare, decode, receive] =
+            round(&desk, &sent, &bare_before).map(|spent| spent.nanos(clock));
         whole.push(bare, decode + receive);
         parts[0].push(bare, decode);
         parts[1].push(bare, receive);
@@ -72,7 +75,10 @@ fn row(label: &str, writers: usize, history: usize, rounds: usize, clock: &Clock
 fn write(desk: &mut Desk, writers: usize, history: usize) -> Sent {
     let mut edits = edits(history + FLUSH_EDITS, 5);
     // Who writes apart from the others may choose a word that stands there already.
-    let apart = edits.iter_mut().skip(history + FLUSH_EDITS / writers).enumerate();
+    let apart = edits
+        .iter_mut()
+        .skip(history + FLUSH_EDITS / writers)
+        .enumerate();
     apart.for_each(|(at, edit)| *edit = ("position", format!("b{at}")));
     let all = ops(&edits);
     let (before, last) = all.split_at(history);
@@ -87,16 +93,25 @@ fn write(desk: &mut Desk, writers: usize, history: usize) -> Sent {
     }
     for station in 1..writers {
         let everything = flushes.iter().flatten().cloned().collect();
-        desk.lab.stations[station].replica.receive(now_ms, everything);
+        desk.lab.stations[station]
+            .replica
+            .receive(now_ms, everything);
     }
     let mut sealed = Vec::new();
     for (station, ops) in last.chunks(FLUSH_EDITS / writers).enumerate() {
         for (at, ops) in ops.iter().enumerate() {
-            desk.write_at(station, now_ms + 1_000 * (at as u64 + 1), &Draft::Record(ops));
+            desk.write_at(
+                station,
+                now_ms + 1_000 * (at as u64 + 1),
+                &Draft::Record(ops),
+            );
         }
         sealed.push(desk.lab.stations[station].flush_verified().unwrap());
     }
-    Sent { before: flushes, last: sealed.concat() }
+    Sent {
+        before: flushes,
+        last: sealed.concat(),
+    }
 }
 
 fn change(verified: &Verified) -> Change {
@@ -116,7 +131,9 @@ fn round(desk: &Desk, sent: &Sent, bare_before: &Automerge) -> [Spent; 3] {
         }
     }
     let frames = line.send(&sent.last);
-    frames.iter().for_each(|frame| drop(scout.hear(&mut cache, frame)));
+    frames
+        .iter()
+        .for_each(|frame| drop(scout.hear(&mut cache, frame)));
     let checks = cache.checks();
     let mut bare = bare_before.clone();
     let mut spent = [Spent::default(); 3];
@@ -125,8 +142,16 @@ fn round(desk: &Desk, sent: &Sent, bare_before: &Automerge) -> [Spent; 3] {
         bare.apply_changes(changes).unwrap();
     });
     let mut heard = Vec::new();
-    spent[1].on(|| frames.iter().for_each(|frame| heard.extend(ear.hear(&mut cache, frame))));
-    assert_eq!(cache.checks(), checks, "no signature is checked in the timed part");
+    spent[1].on(|| {
+        frames
+            .iter()
+            .for_each(|frame| heard.extend(ear.hear(&mut cache, frame)))
+    });
+    assert_eq!(
+        cache.checks(),
+        checks,
+        "no signature is checked in the timed part"
+    );
     let intake = spent[2].on(|| reader.receive(BEGIN_MS, heard));
     assert_eq!(intake.arrivals.len(), FLUSH_EDITS);
     spent

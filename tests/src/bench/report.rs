@@ -20,12 +20,20 @@ pub struct Row {
 impl Row {
     /// A row that the target speaks of.
     pub fn new(label: impl Into<String>, value: f64) -> Self {
-        Row { label: label.into(), value, counts: true, beside: BTreeMap::new() }
+        Row {
+            label: label.into(),
+            value,
+            counts: true,
+            beside: BTreeMap::new(),
+        }
     }
 
     /// A row that explains.
     pub fn aside(label: impl Into<String>, value: f64) -> Self {
-        Row { counts: false, ..Row::new(label, value) }
+        Row {
+            counts: false,
+            ..Row::new(label, value)
+        }
     }
 
     /// Adds what else was measured.
@@ -68,7 +76,13 @@ pub struct Figure {
 impl Figure {
     /// A figure without rows.
     pub fn new(what: &'static str, unit: &'static str) -> Self {
-        Figure { what, unit, targets: Vec::new(), rows: Vec::new(), notes: Vec::new() }
+        Figure {
+            what,
+            unit,
+            targets: Vec::new(),
+            rows: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// Adds a note.
@@ -79,9 +93,18 @@ impl Figure {
 
     /// Holds the rows whose labels begin with `rows` against a target.
     pub fn target(mut self, rows: &'static str, at_most: f64, stretch: Option<f64>) -> Self {
-        let held = self.rows.iter().filter(|row| row.counts && row.label.starts_with(rows));
+        let held = self
+            .rows
+            .iter()
+            .filter(|row| row.counts && row.label.starts_with(rows));
         let reached = held.map(|row| row.value).fold(0.0, f64::max);
-        self.targets.push(Target { at_most, stretch, rows, reached, kept: reached <= at_most });
+        self.targets.push(Target {
+            at_most,
+            stretch,
+            rows,
+            reached,
+            kept: reached <= at_most,
+        });
         self
     }
 }
@@ -100,7 +123,11 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn new(options: &Options, traces: String, figures: Vec<(&'static str, Figure)>) -> Self {
+    pub(super) fn new(
+        options: &Options,
+        traces: String,
+        figures: Vec<(&'static str, Figure)>,
+    ) -> Self {
         Report {
             quick: options.quick,
             traces,
@@ -115,15 +142,31 @@ impl fmt::Display for Report {
         writeln!(f, "typing: {}", self.traces)?;
         for (name, figure) in &self.figures {
             writeln!(f, "\n{name}: {}", figure.what)?;
-            for Target { at_most, stretch, rows, reached, kept } in &figure.targets {
+            for Target {
+                at_most,
+                stretch,
+                rows,
+                reached,
+                kept,
+            } in &figure.targets
+            {
                 let kept = if *kept { "kept" } else { "MISSED" };
-                let stretch = stretch.map(|s| format!(" (stretch {s})")).unwrap_or_default();
+                let stretch = stretch
+                    .map(|s| format!(" (stretch {s})"))
+                    .unwrap_or_default();
                 let unit = figure.unit;
-                writeln!(f, "  target {rows}: at most {at_most}{stretch} {unit}; {reached:.2}: {kept}")?;
+                writeln!(
+                    f,
+                    "  target {rows}: at most {at_most}{stretch} {unit}; {reached:.2}: {kept}"
+                )?;
             }
             for row in &figure.rows {
                 let mark = if row.counts { ' ' } else { '.' };
-                write!(f, "  {mark} {:<44} {:>9.2} {}", row.label, row.value, figure.unit)?;
+                write!(
+                    f,
+                    "  {mark} {:<44} {:>9.2} {}",
+                    row.label, row.value, figure.unit
+                )?;
                 for (name, value) in &row.beside {
                     write!(f, "  {name} {value:.2}")?;
                 }
@@ -144,11 +187,27 @@ mod tests {
     #[test]
     fn a_target_is_held_against_the_worst_of_its_rows() {
         let mut figure = Figure::new("cost", "x");
-        figure.rows = vec![Row::new("body: a", 1.2), Row::new("body: b", 1.5), Row::aside("body: c", 9.0)];
-        let figure = figure.target("body", 1.4, Some(1.1)).target("log", 2.0, None);
-        assert_eq!((figure.targets[0].reached, figure.targets[0].kept), (1.5, false));
-        assert_eq!((figure.targets[1].reached, figure.targets[1].kept), (0.0, true));
+        figure.rows = vec![
+            Row::new("body: a", 1.2),
+            Row::new("body: b", 1.5),
+            Row::aside("body: c", 9.0),
+        ];
+        let figure = figure
+            .target("body", 1.4, Some(1.1))
+            .target("log", 2.0, None);
+        assert_eq!(
+            (figure.targets[0].reached, figure.targets[0].kept),
+            (1.5, false)
+        );
+        assert_eq!(
+            (figure.targets[1].reached, figure.targets[1].kept),
+            (0.0, true)
+        );
         let report = Report::new(&Options::default(), "none".into(), vec![("cost", figure)]);
-        assert!(report.to_string().contains("at most 1.4 (stretch 1.1) x; 1.50: MISSED"));
+        assert!(
+            report
+                .to_string()
+                .contains("at most 1.4 (stretch 1.1) x; 1.50: MISSED")
+        );
     }
 }

@@ -45,7 +45,12 @@ impl Desk {
             lab.admit(Role::Member);
         }
         let entity = lab.entity(lab.stations[0].user, kind);
-        Desk { lab, entity, kind, part }
+        Desk {
+            lab,
+            entity,
+            kind,
+            part,
+        }
     }
 
     /// The first device.
@@ -68,7 +73,9 @@ impl Desk {
     #[inline]
     pub fn write_at(&mut self, station: usize, now_ms: u64, draft: &Draft<'_>) {
         let replica = &mut self.lab.stations[station].replica;
-        replica.write(now_ms, self.kind, self.entity, self.part, ViewId(1), draft).unwrap();
+        replica
+            .write(now_ms, self.kind, self.entity, self.part, ViewId(1), draft)
+            .unwrap();
     }
 
     /// Writes at the first device where there is something to write; answers whether it did.
@@ -87,15 +94,27 @@ impl Desk {
     pub fn payload(&self, seq: u64) -> &[u8] {
         let replica = &self.lab.stations[0].replica;
         let document = replica.document(&self.entity, self.part).unwrap();
-        let chain = document.graph().chain(&replica.pen().unwrap().chain()).unwrap();
-        document.kept(chain, seq).unwrap().change.payload().bytes().unwrap()
+        let chain = document
+            .graph()
+            .chain(&replica.pen().unwrap().chain())
+            .unwrap();
+        document
+            .kept(chain, seq)
+            .unwrap()
+            .change
+            .payload()
+            .bytes()
+            .unwrap()
     }
 
     /// The engine's name for the first device. It has written.
     pub fn actor(&self) -> Actor {
         let replica = &self.lab.stations[0].replica;
         let document = replica.document(&self.entity, self.part).unwrap();
-        let chain = document.graph().chain(&replica.pen().unwrap().chain()).unwrap();
+        let chain = document
+            .graph()
+            .chain(&replica.pen().unwrap().chain())
+            .unwrap();
         document.graph().line(chain).unwrap().writer.actor
     }
 
@@ -128,7 +147,10 @@ pub fn body_ops(edit: &Edit) -> Vec<BodyOp> {
 
 /// A write of one register.
 pub fn put(field: &str, value: Value) -> RecordOp {
-    RecordOp::Put { field: vec![field.to_owned()], value }
+    RecordOp::Put {
+        field: vec![field.to_owned()],
+        value,
+    }
 }
 
 /// The bare engine, set up as ours is: the same client, units, and kept history, so that it
@@ -154,7 +176,10 @@ pub struct Line {
 impl Line {
     /// A new stream.
     pub fn new() -> Self {
-        Line { press: Press::new(), encoder: Encoder::new() }
+        Line {
+            press: Press::new(),
+            encoder: Encoder::new(),
+        }
     }
 
     /// The frames of a flush.
@@ -172,7 +197,10 @@ pub struct Ear {
 impl Ear {
     /// Of a new stream.
     pub fn new() -> Self {
-        Ear { press: Press::new(), decoder: Decoder::new() }
+        Ear {
+            press: Press::new(),
+            decoder: Decoder::new(),
+        }
     }
 
     /// What a frame holds.

@@ -73,7 +73,11 @@ pub fn all(options: &Options) -> Result<(String, Vec<Typing>), Box<dyn Error>> {
             if path.exists()
                 && let Trace::Sequential(trace) = trace::read(&path)?
             {
-                found.push(Typing { name: name.into(), genre, edits: edits(&trace, most) });
+                found.push(Typing {
+                    name: name.into(),
+                    genre,
+                    edits: edits(&trace, most),
+                });
             }
         }
     }
@@ -103,7 +107,9 @@ fn edits(trace: &trace::Sequential, most: usize) -> Vec<Edit> {
 }
 
 fn is_empty(patches: &[Splice]) -> bool {
-    patches.iter().all(|patch| patch.delete == 0 && patch.insert.is_empty())
+    patches
+        .iter()
+        .all(|patch| patch.delete == 0 && patch.insert.is_empty())
 }
 
 /// A paste in parts that one change set each can hold would be several edits; no trace needs it.
@@ -115,12 +121,29 @@ fn fitting(splice: &Splice) -> Option<Splice> {
 
 /// This repository's documents and sources, typed one over the other.
 fn own(most: usize) -> Result<Vec<Typing>, Box<dyn Error>> {
-    let prose = ["README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "core/docs/change-set.md"];
-    let code = ["core/src/document/edit.rs", "core/src/document/intake.rs", "core/src/causal/graph.rs"];
+    let prose = [
+        "README.md",
+        "CONTRIBUTING.md",
+        "ARCHITECTURE.md",
+        "core/docs/change-set.md",
+    ];
+    let code = [
+        "core/src/document/edit.rs",
+        "core/src/document/intake.rs",
+        "core/src/causal/graph.rs",
+    ];
     let root = repository::root();
     Ok(vec![
-        Typing { name: "own prose".into(), genre: Genre::Prose, edits: typed(&root, &prose, 1, most)? },
-        Typing { name: "own code".into(), genre: Genre::Code, edits: typed(&root, &code, 2, most)? },
+        Typing {
+            name: "own prose".into(),
+            genre: Genre::Prose,
+            edits: typed(&root, &prose, 1, most)?,
+        },
+        Typing {
+            name: "own code".into(),
+            genre: Genre::Code,
+            edits: typed(&root, &code, 2, most)?,
+        },
     ])
 }
 
@@ -164,17 +187,35 @@ mod tests {
 
     #[test]
     fn a_flush_holds_40_ms_or_100_edits() {
-        let edit = |now_ms| Edit { now_ms, splices: Vec::new() };
-        let edits: Vec<Edit> = [0, 39, 40, 41].into_iter().chain(std::iter::repeat_n(90, 250)).map(edit).collect();
+        let edit = |now_ms| Edit {
+            now_ms,
+            splices: Vec::new(),
+        };
+        let edits: Vec<Edit> = [0, 39, 40, 41]
+            .into_iter()
+            .chain(std::iter::repeat_n(90, 250))
+            .map(edit)
+            .collect();
         let lens: Vec<usize> = flushes(&edits).iter().map(|flush| flush.len()).collect();
         assert_eq!(lens, [2, 2, 100, 100, 50]);
     }
 
     #[test]
     fn without_traces_the_repository_is_typed() {
-        let (source, typing) = all(&Options { quick: true, ..Options::default() }).unwrap();
+        let (source, typing) = all(&Options {
+            quick: true,
+            ..Options::default()
+        })
+        .unwrap();
         assert!(source.contains("--traces"));
         assert!(typing.iter().all(|typing| typing.edits.len() == 4_000));
-        assert!(typing[0].edits.iter().filter(|edit| edit.is_keystroke()).count() > 3_000);
+        assert!(
+            typing[0]
+                .edits
+                .iter()
+                .filter(|edit| edit.is_keystroke())
+                .count()
+                > 3_000
+        );
     }
 }

@@ -21,7 +21,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
-    let mut options = Options { traces: env::var_os("ANABRANCH_TRACES").map(PathBuf::from), ..Options::default() };
+    let mut options = Options {
+        traces: env::var_os("ANABRANCH_TRACES").map(PathBuf::from),
+        ..Options::default()
+    };
     let mut json = false;
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {

@@ -11,7 +11,7 @@ use super::*;
 use crate::{
     causal::Past,
     hlc::Hlc,
-    id::{Actor, Chain, ChainIdx, Epoch, Lane, OriginId, SchemaId, UserId},
+    id::{Actor, Chain, ChainIdx, Epoch, Lane, OriginId, SchemaId, UserId, ViewId},
     judge::{Candidate, Place, Writer},
     schema::{
         BodyLayout, BodyShape, FanOut, HistoryPolicy, Index, OnDeleteEdit, Schema, SchemaSpec,

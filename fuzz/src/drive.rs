@@ -1,0 +1,245 @@
+//! Runs a target many times from a seed, and says what came of it.
+
+use crate::{Reached, Target, hex, meter};
+use anabranch_core::sim::Rng;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Longest that one execution may take.
+pub const ALLOWED_TIME: Duration = Duration::from_millis(100);
+/// What judging may allocate at a time, beside 16 times its input.
+pub const ALLOWED_BYTES: u64 = 64 << 10;
+/// Inputs kept to be mutated again, beside the seeds.
+const KEPT_MAX: usize = 512;
+
+/// What a thread is executing, for whoever watches that it ends.
+#[derive(Clone, Default)]
+pub struct Watch(Arc<Mutex<Option<(Instant, &'static str, Vec<u8>)>>>);
+
+impl Watch {
+    /// Target and input of an execution that has taken longer than this.
+    pub fn longer_than(&self, limit: Duration) -> Option<(&'static str, String)> {
+        let now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        now.as_ref()
+            .filter(|(since, ..)| since.elapsed() > limit)
+            .map(|(_, name, input)| (*name, hex(input)))
+    }
+
+    fn begin(&self, name: &'static str, input: &[u8]) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match now.as_mut() {
+            Some((since, named, kept)) => {
+                (*since, *named) = (Instant::now(), name);
+                kept.clear();
+                kept.extend_from_slice(input);
+            }
+            None => *now = Some((Instant::now(), name, input.to_vec())),
+        }
+    }
+
+    fn end(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// What did not hold.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// What.
+    pub what: String,
+    /// The input, as hexadecimal.
+    pub input: String,
+}
+
+/// What a target's executions came to.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The target.
+    pub name: &'static str,
+    /// Whether its inputs can be applied.
+    pub applies: bool,
+    /// How often it was executed.
+    pub executions: u64,
+    /// How often each refusal was met.
+    pub refused: BTreeMap<&'static str, u64>,
+    /// How often an input was read or held.
+    pub judged: u64,
+    /// How often an input was applied.
+    pub applied: u64,
+    /// The longest execution, and how long it took when it was repeated.
+    pub slowest: Duration,
+    /// The most that judging allocated at a time, in bytes.
+    pub largest: u64,
+    /// All of the time.
+    pub spent: Duration,
+    /// What did not hold, if anything: the target stopped there.
+    pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// How many in a hundred were applied.
+    pub fn applied_percent(&self) -> f64 {
+        100.0 * self.applied as f64 / self.executions.max(1) as f64
+    }
+
+    fn count(&mut self, reached: Reached) -> bool {
+        self.executions += 1;
+        match reached {
+            Reached::Rejected(code) => {
+                let count = self.refused.entry(code).or_default();
+                *count += 1;
+                *count <= 2
+            }
+            Reached::Judged => {
+                self.judged += 1;
+                self.judged % 64 == 1
+            }
+            Reached::Applied => {
+                self.applied += 1;
+                self.applied % 64 == 1
+            }
+        }
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} executions in {:.1} s, {} rules met; applied {} ({:.1} %), read or held {}, \
+             refused {}; slowest {:.1} ms, largest {} bytes\n    ",
+            self.name,
+            self.executions,
+            self.spent.as_secs_f64(),
+            self.refused.len(),
+            self.applied,
+            self.applied_percent(),
+            self.judged,
+            self.refused.values().sum::<u64>(),
+            self.slowest.as_secs_f64() * 1_000.0,
+            self.largest,
+        )?;
+        for (code, count) in &self.refused {
+            write!(f, "{code} {count}, ")?;
+        }
+        if let Some(Failure { what, input }) = &self.failure {
+            write!(f, "\n    FAILED: {what}\n    input: {input}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Executes a target so often, or until something does not hold. What `first` holds is executed as
+/// it is before anything is mutated.
+pub fn drive(
+    target: &Target,
+    executions: u64,
+    seed: u64,
+    first: &[Vec<u8>],
+    watch: &Watch,
+) -> Report {
+    let mut report = Report {
+        name: target.name,
+        applies: target.applies,
+        ..Report::default()
+    };
+    let mut rng = Rng::new(seed);
+    let begun = Instant::now();
+    let seeds: Vec<Vec<u8>> = (target.seeds)()
+        .into_iter()
+        .chain(first.iter().cloned())
+        .collect();
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    let mut known: BTreeSet<[u8; 32]> = BTreeSet::new();
+    let mut fresh = seeds.iter().cloned();
+    while report.executions < executions && report.failure.is_none() {
+        let input = fresh.next().unwrap_or_else(|| {
+            let from = match rng.below(seeds.len() + kept.len()) {
+                at if at < seeds.len() => &seeds[at],
+                at => &kept[at - seeds.len()],
+            };
+            (target.mutate)(&mut rng, from)
+        });
+        let Some(reached) = execute(target, &input, &mut report, watch) else {
+            break;
+        };
+        if report.count(reached) && known.insert(*blake3::hash(&input).as_bytes()) {
+            match kept.len() {
+                len if len < KEPT_MAX => kept.push(input),
+                len => kept[rng.below(len)] = input,
+            }
+        }
+    }
+    watch.end();
+    report.spent = begun.elapsed();
+    report
+}
+
+fn execute(target: &Target, input: &[u8], report: &mut Report, watch: &Watch) -> Option<Reached> {
+    let mut shortest = Duration::MAX;
+    // Other programs take the processor away; a hang is one every time.
+    for attempt in 0..4 {
+        watch.begin(target.name, input);
+        meter::take();
+        let begun = Instant::now();
+        let caught = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
+        let spent = begun.elapsed();
+        let bytes = meter::take();
+        report.largest = report.largest.max(bytes);
+        let allowed = ALLOWED_BYTES + 16 * input.len() as u64;
+        let what = match caught {
+            Err(panic) => Some(format!(
+                "panicked at {}: {}",
+                WHERE.take(),
+                message(panic.as_ref())
+            )),
+            Ok(_) if bytes > allowed => Some(format!("{bytes} bytes allocated, {allowed} allowed")),
+            Ok(reached) => {
+                // The first execution of a thread makes what the others share.
+                shortest = shortest.min(spent);
+                if spent <= ALLOWED_TIME || (attempt == 3 && shortest <= ALLOWED_TIME) {
+                    report.slowest = report.slowest.max(shortest);
+                    return Some(reached);
+                }
+                (attempt == 3).then(|| format!("took {shortest:?} at best of four"))
+            }
+        };
+        if let Some(what) = what {
+            report.failure = Some(Failure {
+                what,
+                input: hex(input),
+            });
+            return None;
+        }
+    }
+    None
+}
+
+thread_local! {
+    static WHERE: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Lets panics go unprinted, since the engines' are part of the work, but keeps where the last one
+/// of each thread was.
+pub fn note_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info
+            .location()
+            .map(|at| format!("{}:{}", at.file(), at.line()))
+            .unwrap_or_default();
+        WHERE.set(place);
+    }));
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let owned = panic.downcast_ref::<String>().map(String::as_str);
+    owned
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message")
+}

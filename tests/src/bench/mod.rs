@@ -14,6 +14,9 @@
 //! | [`remote_body`] | a keystroke that arrives, against bare Yrs |
 //! | [`remote_record`] | 100 record changes that arrive together, against bare Automerge |
 //! | [`log_append`] | an append to a long log, against one to a short log |
+//! | [`live_bytes`] | bytes on the wire of one live keystroke |
+//! | [`batch_bytes`] | bytes on the wire per edit, in batches of 100 |
+//! | [`judging`] | what judging hostile bytes takes |
 //! | [`clock`], [`typing`], [`stage`], [`report`] | what the figures share |
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +26,10 @@
     reason = "a measurement that cannot go on has failed"
 )]
 
+pub mod batch_bytes;
 pub mod clock;
+pub mod judging;
+pub mod live_bytes;
 pub mod local_body;
 pub mod local_record;
 pub mod log_append;
@@ -64,6 +70,9 @@ pub const FIGURES: &[(&str, Measure)] = &[
     ("remote-body", remote_body::measure),
     ("remote-record", remote_record::measure),
     ("log-append", log_append::measure),
+    ("live-bytes", live_bytes::measure),
+    ("batch-bytes", batch_bytes::measure),
+    ("judging", judging::measure),
 ];
 
 /// Measures.

@@ -78,6 +78,12 @@ impl Desk {
             .unwrap();
     }
 
+    /// Writes at the first device where there is something to write; answers whether it did.
+    pub fn takes(&mut self, now_ms: u64, draft: &Draft<'_>) -> bool {
+        let replica = &mut self.lab.stations[0].replica;
+        replica.write(now_ms, self.kind, self.entity, self.part, ViewId(1), draft).is_ok()
+    }
+
     /// Seals what the first device wrote.
     #[inline]
     pub fn flush(&mut self) -> Vec<Verified> {

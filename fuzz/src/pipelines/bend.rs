@@ -41,12 +41,12 @@ fn unit(rng: &mut Rng, update: &Update, clocks: &[(u64, u64)], client: u64, cloc
     if rng.one_in(12) {
         return (rng.next() >> (11 + rng.below(53)), rng.next() >> (33 + rng.below(31)));
     }
-    let own = (client, clock + update.units());
+    let own = (client, clock.wrapping_add(update.units()));
     let (client, end) = match rng.below(clocks.len() + 1) {
         at if at < clocks.len() => clocks[at],
         _ => own,
     };
-    if rng.one_in(20) { (client, end + rng.below(2) as u64) } else { (client, rng.below(end.max(1) as usize) as u64) }
+    if rng.one_in(20) { (client, end.wrapping_add(rng.below(2) as u64)) } else { (client, rng.below(end.max(1) as usize) as u64) }
 }
 
 fn once(rng: &mut Rng, update: &mut Update, clocks: &[(u64, u64)], client: u64, clock: u64) {

@@ -6,6 +6,7 @@
 use super::twist;
 use crate::{
     Reached, Target, bytes,
+    harmless,
     form::chunk::{self, Chunk},
     world::{Judging, World},
 };
@@ -20,6 +21,7 @@ pub const TARGET: Target = Target {
     run,
     seeds,
     mutate,
+    end,
 };
 
 /// The bytes are a chunk's body: length and checksum are written before it.
@@ -90,9 +92,33 @@ fn repaired(stand: &Stand, form: u8, bytes: &[u8]) -> Vec<u8> {
     chunk::frame(chunk::CHANGE, &chunk.body())
 }
 
+/// Every form in which bytes are sent: as they are and, where they are a chunk, with its header
+/// repaired less or more; in every world.
+pub fn sending(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut inputs = Vec::new();
+    for world in 0..WORLDS as u8 {
+        inputs.push([&[world, 0], bytes].concat());
+        for form in [FRAMED, FRAMED | DRESSED, FRAMED | DRESSED | ACQUAINTED] {
+            inputs.extend(chunk::body(bytes).map(|body| [&[world, form], body].concat()));
+        }
+    }
+    inputs
+}
+
+/// An honest change of the author of each world, as far as its columns.
+pub(crate) fn honest() -> Vec<Chunk> {
+    STAND.with_borrow(|stands| stands.iter().map(|stand| stand.honest.clone()).collect())
+}
+
 fn run(input: &[u8]) -> Reached {
     let Some((at, payload)) = payload(input) else { return Reached::Rejected("no-input") };
     STAND.with_borrow_mut(|stands| super::pass(&mut stands[at].judging, &payload))
+}
+
+fn end() {
+    let all = STAND.with_borrow_mut(std::mem::take);
+    all.into_iter().for_each(|stand| harmless::untouched(stand.judging));
+    STAND.set(stands());
 }
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -137,7 +163,7 @@ fn columns(rng: &mut Rng, chunk: &mut Chunk) {
         let count = chunk.columns.len();
         match rng.below(14) {
             0 => chunk.seq = [0, 1, 2, u64::MAX, chunk.seq.wrapping_add(1)][rng.below(5)],
-            1 => chunk.start_op = [0, 1, (1 << 32) - 2, 1 << 31, 1 << 62, chunk.start_op + 1][rng.below(6)],
+            1 => chunk.start_op = [0, 1, (1 << 32) - 2, 1 << 31, 1 << 62, chunk.start_op.wrapping_add(1)][rng.below(6)],
             2 => chunk.time = [vec![0], vec![0xff; 10], [vec![0x80; 9], vec![0x7f]].concat()][rng.below(3)].clone(),
             3 => chunk.message = vec![b'm'; rng.below(4)],
             4 => chunk.others.push(rng.bytes::<16>().to_vec()),

@@ -34,6 +34,7 @@
 )]
 
 mod bytes;
+pub mod crafted;
 mod decoders;
 mod drive;
 mod form;
@@ -45,7 +46,7 @@ mod stock;
 mod world;
 
 pub use anabranch_core::sim::Rng;
-pub use drive::{ALLOWED_BYTES, ALLOWED_TIME, Failure, Report, Watch, drive, note_panics};
+pub use drive::{ALLOWED_BYTES, ALLOWED_TIME, Failure, Report, Watch, attack, drive, note_panics};
 pub use meter::{Meter, set_meter};
 pub use pipelines::{body, change_set, record};
 
@@ -75,6 +76,9 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// An input made from another.
     pub mutate: fn(&mut Rng, &[u8]) -> Vec<u8>,
+    /// Looks at the documents once more in which nothing was accepted, on this thread: they obey
+    /// their schema, load, can be edited and saved.
+    pub end: fn(),
 }
 
 /// Every target.

@@ -5,6 +5,7 @@
 use super::bend;
 use crate::{
     Reached, Target, bytes,
+    harmless,
     form::update::Update,
     world::{Judging, World},
 };
@@ -19,6 +20,7 @@ pub const TARGET: Target = Target {
     run,
     seeds,
     mutate,
+    end,
 };
 
 /// Client and clock become those of the place, where the bytes can be taken apart.
@@ -94,11 +96,29 @@ pub fn payload(input: &[u8]) -> Option<(usize, Vec<u8>)> {
     Some((at, payload))
 }
 
+/// Every form in which bytes are sent: as they are and, where they can be taken apart, as the
+/// author's own; in every world.
+pub fn sending(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let worlds = 0..WORLDS as u8;
+    worlds.flat_map(|world| [0, DRESSED].map(|form| [&[world, form], bytes].concat())).collect()
+}
+
+/// The author's client and next clock in each world.
+pub fn authors() -> Vec<(u64, u64)> {
+    STAND.with_borrow(|stands| stands.iter().map(|stand| (stand.client, stand.clock)).collect())
+}
+
 fn run(input: &[u8]) -> Reached {
     let Some((at, payload)) = payload(input) else {
         return Reached::Rejected("no-input");
     };
     STAND.with_borrow_mut(|stands| super::pass(&mut stands[at].judging, &payload))
+}
+
+fn end() {
+    let all = STAND.with_borrow_mut(std::mem::take);
+    all.into_iter().for_each(|stand| harmless::untouched(stand.judging));
+    STAND.set(stands());
 }
 
 fn seeds() -> Vec<Vec<u8>> {

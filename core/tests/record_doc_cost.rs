@@ -1,6 +1,8 @@
 //! What editing a record costs beside the bare engine. Figures are printed, not asserted: run with
 //! `cargo test --release -p anabranch-core --test record_doc_cost -- --ignored --nocapture`.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 #[path = "record_doc/world.rs"]
 #[allow(dead_code)]
 mod world;
@@ -21,7 +23,8 @@ fn micros(since: Instant, count: u64) -> f64 {
 #[ignore = "prints figures"]
 fn cost_of_a_local_edit_beside_the_bare_transaction() {
     let count = 2_000u64;
-    let mut bare = Automerge::new_with_encoding(TextEncoding::Utf16CodeUnit).with_actor(ActorId::from([7; 16]));
+    let mut bare = Automerge::new_with_encoding(TextEncoding::Utf16CodeUnit)
+        .with_actor(ActorId::from([7; 16]));
     let mut tx = bare.transaction();
     let note = tx.put_object(ROOT, "note", ObjType::Text).expect("text");
     tx.commit();
@@ -66,12 +69,21 @@ fn cost_of_a_local_edit_beside_the_bare_transaction() {
         replica.made_one(&place, &edit.payload);
     }
     let key_cost = spent.as_secs_f64() * 1e6 / count as f64;
-    println!("local put: bare {bare_put:.1} us, record {put_cost:.1} us, {:.2}x", put_cost / bare_put);
-    println!("local key: bare {bare_key:.1} us, record {key_cost:.1} us, {:.2}x", key_cost / bare_key);
+    println!(
+        "local put: bare {bare_put:.1} us, record {put_cost:.1} us, {:.2}x",
+        put_cost / bare_put
+    );
+    println!(
+        "local key: bare {bare_key:.1} us, record {key_cost:.1} us, {:.2}x",
+        key_cost / bare_key
+    );
 
     let start = Instant::now();
     for _ in 0..100 {
-        assert_eq!(replica.doc.project(&unnumbered).get(&["rank"]), Some(&Value::Int(99)));
+        assert_eq!(
+            replica.doc.project(&unnumbered).get(&["rank"]),
+            Some(&Value::Int(99))
+        );
     }
     println!("project: {:.1} us", micros(start, 100));
     let messages = replica.made.clone();
@@ -85,8 +97,10 @@ fn cost_of_a_local_edit_beside_the_bare_transaction() {
     )
     .expect("loads");
     let start = Instant::now();
-    let changes: Vec<automerge::Change> =
-        new.iter().map(|m| automerge::Change::from_bytes(m.payload.clone()).expect("a change")).collect();
+    let changes: Vec<automerge::Change> = new
+        .iter()
+        .map(|m| automerge::Change::from_bytes(m.payload.clone()).expect("a change"))
+        .collect();
     engine.apply_changes(changes).expect("applies");
     let bare_batch = micros(start, 1);
     assert!(engine.get_missing_deps(&[]).is_empty());
@@ -94,7 +108,10 @@ fn cost_of_a_local_edit_beside_the_bare_transaction() {
     let mut judging = 0.0;
     for message in new {
         let place = other.place_of(message);
-        let candidate = anabranch_core::judge::Candidate { place: &place, payload: &message.payload };
+        let candidate = anabranch_core::judge::Candidate {
+            place: &place,
+            payload: &message.payload,
+        };
         let start = Instant::now();
         let judged = other.doc.judge(&candidate).expect("honest");
         other.doc.admit(&judged);

@@ -8,8 +8,9 @@ use super::{
     doc::{blank, heads},
     rules::Candidate as Written,
     session::{Effects, Pending, Rules, Session},
+    take_back::{plan, take_back},
     target::Target,
-    undo::{Making, plan, take_back},
+    undo::Making,
 };
 use crate::{
     id::{Actor, ViewId},
@@ -79,11 +80,7 @@ impl RecordDoc {
             start_op,
             actor,
         };
-        let mut session = Session::new(
-            self.engine.transaction(),
-            rules,
-            (place.hlc, life),
-        );
+        let mut session = Session::new(self.engine.transaction(), rules, (place.hlc, life));
         for (op, target) in ops.iter().zip(targets) {
             session.run(op, target)?;
         }
@@ -130,11 +127,7 @@ impl RecordDoc {
                 start_op,
                 actor,
             };
-            let mut session = Session::new(
-                self.engine.transaction(),
-                rules,
-                (place.hlc, life),
-            );
+            let mut session = Session::new(self.engine.transaction(), rules, (place.hlc, life));
             take_back(&mut session, (step, &plan, &self.book, view), fields)?;
             if let Some((effects, hash)) = session.commit() {
                 let edit = self.close(place, effects, hash, Some((view, making)))?;
@@ -161,20 +154,29 @@ impl RecordDoc {
         let Some(Actor::Automerge(actor)) = self.history.writer(chain).map(|by| by.actor) else {
             return Err(EditError::UnknownChain { chain });
         };
-        let not_at_heads = EditError::NotAtHeads { chain, seq: place.seq };
+        let not_at_heads = EditError::NotAtHeads {
+            chain,
+            seq: place.seq,
+        };
         if self.history.held(chain).checked_add(1) != Some(place.seq) {
             return Err(not_at_heads);
         }
         let version = place.schema.version() as usize;
         let known = version.checked_sub(1).and_then(|at| self.schemas.get(at));
         if known.map(|schema| schema.id()) != Some(place.schema.id()) {
-            return Err(EditError::UnknownSchema { version: place.schema.version() });
+            return Err(EditError::UnknownSchema {
+                version: place.schema.version(),
+            });
         }
-        self.hold_genesis(version.max(self.genesis.needed)).map_err(EditError::Stuck)?;
+        self.hold_genesis(version.max(self.genesis.needed))
+            .map_err(EditError::Stuck)?;
 
         let mut wanted: Vec<ChangeHash> = Vec::new();
         for (chain, seq) in &place.frontier {
-            let note = self.history.note(*chain, *seq).ok_or(not_at_heads.clone())?;
+            let note = self
+                .history
+                .note(*chain, *seq)
+                .ok_or(not_at_heads.clone())?;
             wanted.push(note.hash);
         }
         if (place.genesis_before as usize) < version {
@@ -189,7 +191,11 @@ impl RecordDoc {
         if self.engine.get_actor().to_bytes() != actor {
             self.engine.set_actor(ActorId::from(actor));
         }
-        let genesis = self.gate.genesis().get(..self.genesis.held).unwrap_or_default();
+        let genesis = self
+            .gate
+            .genesis()
+            .get(..self.genesis.held)
+            .unwrap_or_default();
         let genesis = genesis.last().map_or(0, |last| last.max_op());
         Ok((actor, self.history.max_op().max(genesis).saturating_add(1)))
     }
@@ -221,15 +227,21 @@ impl RecordDoc {
             None => return Err(EditError::Stuck(REMAKING)),
         };
         let verdict = if payload.len() > limits::PAYLOAD_BYTES_MAX {
-            Err(EditError::TooLarge { bytes: payload.len() })
+            Err(EditError::TooLarge {
+                bytes: payload.len(),
+            })
         } else {
-            let candidate = Candidate { place, payload: &payload };
+            let candidate = Candidate {
+                place,
+                payload: &payload,
+            };
             self.gate.judge(&candidate).map_err(EditError::Refused)
         };
         let judged = match verdict {
             Ok(judged) => judged,
             Err(error) => {
-                self.remake(&BTreeSet::from([hash])).map_err(EditError::Stuck)?;
+                self.remake(&BTreeSet::from([hash]))
+                    .map_err(EditError::Stuck)?;
                 return Err(error);
             }
         };
@@ -318,5 +330,7 @@ const REMAKING: Stuck = Stuck {
 /// The record's fields in the schema that an edit is made under.
 fn fields_of<'s>(schema: &'s Schema, part: &str) -> Result<&'s FieldMap, EditError> {
     let fields = schema.part(part).and_then(|part| part.fields());
-    fields.ok_or(EditError::UnknownSchema { version: schema.version() })
+    fields.ok_or(EditError::UnknownSchema {
+        version: schema.version(),
+    })
 }

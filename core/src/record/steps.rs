@@ -88,7 +88,12 @@ impl Step {
         let lefts: Vec<Option<OpKey>> = lefts.collect();
         for (((id, value), left), right) in entries.into_iter().zip(lefts).zip(rights) {
             let value = Some(value);
-            sequence.take_out(Removed { id, value, left, right });
+            sequence.take_out(Removed {
+                id,
+                value,
+                left,
+                right,
+            });
         }
     }
 
@@ -137,8 +142,14 @@ pub(crate) fn in_order(mut removed: Vec<&Removed>) -> Vec<&Removed> {
     let mut waits = vec![0usize; removed.len()];
     let mut before: Vec<Vec<usize>> = vec![Vec::new(); removed.len()];
     for (at, one) in removed.iter().enumerate() {
-        let left = one.left.and_then(|id| places.get(&id)).map(|left| (*left, at));
-        let right = one.right.and_then(|id| places.get(&id)).map(|right| (at, *right));
+        let left = one
+            .left
+            .and_then(|id| places.get(&id))
+            .map(|left| (*left, at));
+        let right = one
+            .right
+            .and_then(|id| places.get(&id))
+            .map(|right| (at, *right));
         for (first, second) in left.into_iter().chain(right) {
             if let (Some(list), Some(count)) = (before.get_mut(first), waits.get_mut(second)) {
                 list.push(second);

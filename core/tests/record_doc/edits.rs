@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use anabranch_core::{
+    judge::Candidate,
     limits,
     record::{EditError, RecordOp, unnumbered},
     value::Value,
@@ -21,7 +22,9 @@ fn refused(replica: &mut Replica, ops: &[RecordOp]) -> EditError {
 
 fn started() -> Replica {
     let mut replica = things(1).remove(0);
-    replica.edit(1, &[splice(&["note"], 0, 0, "a😀b"), add(&["tags"], "x")]).expect("edits");
+    replica
+        .edit(1, &[splice(&["note"], 0, 0, "a😀b"), add(&["tags"], "x")])
+        .expect("edits");
     replica
 }
 
@@ -30,15 +33,33 @@ fn an_unknown_field_is_named_with_the_one_that_was_probably_meant() {
     let mut replica = started();
     assert_eq!(
         refused(&mut replica, &[put(&["titel"], "x")]),
-        EditError::UnknownField { field: path(&["titel"]), nearest: Some("title".into()) },
+        EditError::UnknownField {
+            field: path(&["titel"]),
+            nearest: Some("title".into())
+        },
     );
     assert_eq!(
         refused(&mut replica, &[put(&["more", "color"], "x")]),
-        EditError::UnknownField { field: path(&["more", "color"]), nearest: Some("colour".into()) },
+        EditError::UnknownField {
+            field: path(&["more", "color"]),
+            nearest: Some("colour".into())
+        },
     );
-    for field in [&["title", "inside"][..], &[], &["spot", "lat"], &["tags", "x"], &["extra", "a", "b"]] {
+    for field in [
+        &["title", "inside"][..],
+        &[],
+        &["spot", "lat"],
+        &["tags", "x"],
+        &["extra", "a", "b"],
+    ] {
         let error = refused(&mut replica, &[put(field, "x")]);
-        assert_eq!(error, EditError::UnknownField { field: path(field), nearest: None });
+        assert_eq!(
+            error,
+            EditError::UnknownField {
+                field: path(field),
+                nearest: None
+            }
+        );
     }
 }
 
@@ -49,16 +70,32 @@ fn an_operation_that_does_not_suit_the_rule_says_what_does() {
         (put(&["votes"], 1), "counter", "increment it"),
         (put(&["tags"], "x"), "set", "add and remove elements"),
         (put(&["note"], "x"), "text", "splice it"),
-        (increment(&["rank"], 1), "lww", "put a value, or null to delete it"),
-        (splice(&["title"], 0, 0, "x"), "lww", "put a value, or null to delete it"),
+        (
+            increment(&["rank"], 1),
+            "lww",
+            "put a value, or null to delete it",
+        ),
+        (
+            splice(&["title"], 0, 0, "x"),
+            "lww",
+            "put a value, or null to delete it",
+        ),
         (put(&["more"], "x"), "map", "name a field inside it"),
-        (put(&["extra"], "x"), "open", "put a value at a key, the last step of the path"),
+        (
+            put(&["extra"], "x"),
+            "open",
+            "put a value at a key, the last step of the path",
+        ),
         (delete(&["remarks"], 0, 1), "append", "append entries"),
         (add(&["subject"], "x"), "once", "put a value once"),
     ];
     for (op, rule, instead) in cases {
         match refused(&mut replica, &[op]) {
-            EditError::WrongOperation { rule: told, instead: hint, .. } => {
+            EditError::WrongOperation {
+                rule: told,
+                instead: hint,
+                ..
+            } => {
                 assert_eq!((told, hint), (rule, instead));
             }
             other => panic!("{other}"),
@@ -75,11 +112,17 @@ fn values_that_do_not_fit_are_refused_before_anything_is_written() {
         put(&["status"], "gone"),
         clear(&["subject"]),
         clear(&["spot"]),
-        put(&["spot"], Value::Map([("lat".to_owned(), Value::Int(1))].into())),
+        put(
+            &["spot"],
+            Value::Map([("lat".to_owned(), Value::Int(1))].into()),
+        ),
         put(&["extra", ""], "x"),
         put(&["extra", "~x"], "x"),
         add(&["tags"], ""),
-        RecordOp::Append { field: path(&["remarks"]), value: Value::Map([("x".to_owned(), 1.into())].into()) },
+        RecordOp::Append {
+            field: path(&["remarks"]),
+            value: Value::Map([("x".to_owned(), 1.into())].into()),
+        },
     ];
     for op in cases {
         // The first operation would do something: it must not, either.
@@ -94,13 +137,32 @@ fn places_in_a_text_count_utf_16_and_never_split_a_character() {
     let mut replica = started();
     for (at, delete) in [(2, 0), (2, 1), (1, 1), (0, 2)] {
         let error = refused(&mut replica, &[splice(&["note"], at, delete, "x")]);
-        assert_eq!(error, EditError::InsideCharacter { field: path(&["note"]), at: 2 });
+        assert_eq!(
+            error,
+            EditError::InsideCharacter {
+                field: path(&["note"]),
+                at: 2
+            }
+        );
     }
     for (at, delete) in [(5, 0), (4, 1), (0, 5), (u32::MAX, 1), (1, u32::MAX)] {
         let error = refused(&mut replica, &[splice(&["note"], at, delete, "x")]);
-        assert_eq!(error, EditError::OutOfText { field: path(&["note"]), at, delete, units: 4 });
+        assert_eq!(
+            error,
+            EditError::OutOfText {
+                field: path(&["note"]),
+                at,
+                delete,
+                units: 4
+            }
+        );
     }
-    replica.edit(60, &[splice(&["note"], 1, 2, "é"), splice(&["note"], 3, 0, "!")]).expect("edits");
+    replica
+        .edit(
+            60,
+            &[splice(&["note"], 1, 2, "é"), splice(&["note"], 3, 0, "!")],
+        )
+        .expect("edits");
     assert_eq!(replica.value(&["note"]), Value::from("aéb!"));
 }
 
@@ -110,27 +172,68 @@ fn bounds_on_texts_lists_sets_and_counters_are_told_with_numbers() {
     let long = "x".repeat(limits::TEXT_UNITS_MAX - 3);
     let error = refused(&mut replica, &[splice(&["note"], 0, 0, &long)]);
     let units = limits::TEXT_UNITS_MAX + 1;
-    assert_eq!(error, EditError::TextTooLong { field: path(&["note"]), units });
-    replica.edit(60, &[splice(&["note"], 0, 0, &long[1..])]).expect("just fits");
+    assert_eq!(
+        error,
+        EditError::TextTooLong {
+            field: path(&["note"]),
+            units
+        }
+    );
+    replica
+        .edit(60, &[splice(&["note"], 0, 0, &long[1..])])
+        .expect("just fits");
 
-    let adds: Vec<RecordOp> =
-        (1..limits::ENTRIES_MAX).map(|at| add(&["tags"], &at.to_string())).collect();
+    let adds: Vec<RecordOp> = (1..limits::ENTRIES_MAX)
+        .map(|at| add(&["tags"], &at.to_string()))
+        .collect();
     replica.edit(61, &adds).expect("just fits");
-    let error = replica.edit(62, &[add(&["tags"], "more")]).expect_err("full");
+    let error = replica
+        .edit(62, &[add(&["tags"], "more")])
+        .expect_err("full");
     let entries = limits::ENTRIES_MAX + 1;
-    assert_eq!(error, EditError::TooManyEntries { field: path(&["tags"]), entries });
-    replica.edit(63, &[remove(&["tags"], "x"), add(&["tags"], "more")]).expect("one goes, one comes");
+    assert_eq!(
+        error,
+        EditError::TooManyEntries {
+            field: path(&["tags"]),
+            entries
+        }
+    );
+    replica
+        .edit(63, &[remove(&["tags"], "x"), add(&["tags"], "more")])
+        .expect("one goes, one comes");
 
-    let error = replica.edit(64, &[delete(&["steps"], 0, 1)]).expect_err("empty");
-    assert_eq!(error, EditError::OutOfList { field: path(&["steps"]), at: 0, count: 1, entries: 0 });
-    let error = replica.edit(65, &[insert(&["steps"], 1, "x")]).expect_err("empty");
-    assert_eq!(error, EditError::OutOfList { field: path(&["steps"]), at: 1, count: 0, entries: 0 });
+    let error = replica
+        .edit(64, &[delete(&["steps"], 0, 1)])
+        .expect_err("empty");
+    assert_eq!(
+        error,
+        EditError::OutOfList {
+            field: path(&["steps"]),
+            at: 0,
+            count: 1,
+            entries: 0
+        }
+    );
+    let error = replica
+        .edit(65, &[insert(&["steps"], 1, "x")])
+        .expect_err("empty");
+    assert_eq!(
+        error,
+        EditError::OutOfList {
+            field: path(&["steps"]),
+            at: 1,
+            count: 0,
+            entries: 0
+        }
+    );
 }
 
 #[test]
 fn an_edit_that_changes_nothing_is_no_change() {
     let mut replica = started();
-    replica.edit(2, &[put(&["title"], "t"), put(&["spot"], spot(1.0, 1.0))]).expect("edits");
+    replica
+        .edit(2, &[put(&["title"], "t"), put(&["spot"], spot(1.0, 1.0))])
+        .expect("edits");
     let nothings: [&[RecordOp]; 9] = [
         &[],
         &[put(&["title"], "t")],
@@ -181,7 +284,12 @@ fn operations_of_one_edit_see_what_the_ones_before_did() {
     fresh.take_all(&replica.made);
     assert_eq!(fresh.view(), replica.view());
     let again = refused(&mut replica, &[put(&["subject"], "t")]);
-    assert_eq!(again, EditError::AlreadySet { field: path(&["subject"]) });
+    assert_eq!(
+        again,
+        EditError::AlreadySet {
+            field: path(&["subject"])
+        }
+    );
 }
 
 #[test]
@@ -195,10 +303,19 @@ fn an_edit_stands_at_the_documents_heads_or_nowhere() {
     let mut wrong = place.clone();
     wrong.seq += 1;
     let error = all[0].doc.edit(&wrong, &ops).expect_err("a gap");
-    assert_eq!(error, EditError::NotAtHeads { chain: place.chain, seq: 3 });
+    assert_eq!(
+        error,
+        EditError::NotAtHeads {
+            chain: place.chain,
+            seq: 3
+        }
+    );
     let mut wrong = place.clone();
     wrong.frontier.clear();
-    assert!(matches!(all[0].doc.edit(&wrong, &ops), Err(EditError::NotAtHeads { .. })));
+    assert!(matches!(
+        all[0].doc.edit(&wrong, &ops),
+        Err(EditError::NotAtHeads { .. })
+    ));
     let mut wrong = place.clone();
     wrong.chain = anabranch_core::id::ChainIdx(77);
     let error = all[0].doc.edit(&wrong, &ops).expect_err("nobody");
@@ -208,7 +325,10 @@ fn an_edit_stands_at_the_documents_heads_or_nowhere() {
     let error = all[0].doc.edit(&wrong, &ops).expect_err("never heard of");
     assert_eq!(error, EditError::UnknownSchema { version: 2 });
     assert_eq!(state(&all[0]), before);
-    all[0].doc.edit(&place, &ops).expect("the right place still works");
+    all[0]
+        .doc
+        .edit(&place, &ops)
+        .expect("the right place still works");
 }
 
 #[test]
@@ -216,10 +336,20 @@ fn an_edit_that_the_gate_refuses_leaves_the_document_as_it_was() {
     let mut replica = started();
     let before = (replica.doc.digest(&unnumbered), replica.view());
     // A step that each rule here allows and the gate's bound on the sum of steps does not.
-    let error = replica.edit(50, &[increment(&["votes"], i64::MAX)]).expect_err("too large a step");
-    assert!(matches!(error, EditError::Refused(_) | EditError::CounterRange { .. }), "{error}");
+    let error = replica
+        .edit(50, &[increment(&["votes"], i64::MAX)])
+        .expect_err("too large a step");
+    assert!(
+        matches!(
+            error,
+            EditError::Refused(_) | EditError::CounterRange { .. }
+        ),
+        "{error}"
+    );
     assert_eq!((replica.doc.digest(&unnumbered), replica.view()), before);
-    replica.edit(51, &[increment(&["votes"], 1)]).expect("edits go on");
+    replica
+        .edit(51, &[increment(&["votes"], 1)])
+        .expect("edits go on");
     assert_eq!(replica.value(&["votes"]), Value::Int(1));
 }
 
@@ -247,4 +377,33 @@ fn a_snapshot_that_does_not_hold_everything_is_not_taken_for_one() {
     broken[middle] ^= 1;
     assert!(!replica.doc.is_saved_by(&broken));
     assert!(!replica.doc.is_saved_by(&[]));
+}
+
+#[test]
+fn a_batch_that_the_engine_cannot_take_leaves_the_document_as_it_was() {
+    let mut all = things(2);
+    all[0].edit(1, &[put(&["title"], "one")]).expect("edits");
+    all[0].edit(2, &[put(&["title"], "two")]).expect("edits");
+    let messages = made(&all[..1]);
+    let other = &mut all[1];
+    let before = state(other);
+    let mut judged = Vec::new();
+    for message in &messages {
+        let place = other.place_of(message);
+        let candidate = Candidate {
+            place: &place,
+            payload: &message.payload,
+        };
+        let one = other.doc.judge(&candidate).expect("honest");
+        other.doc.admit(&one);
+        judged.push(one);
+    }
+    // A caller's mistake: the engine would park the second until the first comes, without a word.
+    other
+        .doc
+        .apply(judged.split_off(1))
+        .expect_err("its past is not here");
+    assert_eq!(state(other), before);
+    other.doc.apply(judged).expect("applies");
+    assert_eq!(other.value(&["title"]), Value::from("one"));
 }

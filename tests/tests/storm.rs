@@ -59,7 +59,12 @@ struct Storm {
 fn edit(session: &mut Session, station: usize, note: EntityId, rng: &mut Rng) {
     let word = ["river", "delta", "bend 🌊", "ford"][rng.below(4)];
     let now = NOW + rng.below(200) as u64;
-    let newest = session.lab.stations[station].replica.schemas().newest("note").unwrap().version();
+    let newest = session.lab.stations[station]
+        .replica
+        .schemas()
+        .newest("note")
+        .unwrap()
+        .version();
     let title = if newest == 1 { "title" } else { "name" };
     let ops = match rng.below(9) {
         0 => vec![put(title, word)],
@@ -70,49 +75,68 @@ fn edit(session: &mut Session, station: usize, note: EntityId, rng: &mut Rng) {
         5 => vec![splice("story", 0, 0, word)],
         6 => {
             let one = entry("text", word);
-            session.write_at(station, now, "note", note, "log.said", &Draft::Entry(&one)).ok();
+            session
+                .write_at(station, now, "note", note, "log.said", &Draft::Entry(&one))
+                .ok();
             return;
         }
         _ => {
-            let document = session.lab.stations[station].replica.document(&note, "body");
+            let document = session.lab.stations[station]
+                .replica
+                .document(&note, "body");
             let units = document.map_or(0, |d| body(d).plain_text().encode_utf16().count() as u32);
             let delete = u32::from(units > 3 && rng.one_in(3));
             // Never within a character: words begin with a letter.
             let ops = [type_at(0, delete, word)];
-            session.write_at(station, now, "note", note, "body", &Draft::Body(&ops)).ok();
+            session
+                .write_at(station, now, "note", note, "body", &Draft::Body(&ops))
+                .ok();
             return;
         }
     };
-    session.write_at(station, now, "note", note, "record", &Draft::Record(&ops)).ok();
+    session
+        .write_at(station, now, "note", note, "record", &Draft::Record(&ops))
+        .ok();
 }
 
 fn forgery(session: &Session, station: usize, signed: &Signed, rng: &mut Rng) -> Signed {
     let dice = rng.below(9);
     let noise = rng.next();
-    remade(&session.lab.stations[station].key, signed, |header, payload| match dice {
-        0 => header.deps.clear(),
-        1 => header.route = vec![("state".to_owned(), Value::from("lie"))],
-        2 => header.hlc.0 = header.hlc.0.saturating_sub(noise % (400 << 16)),
-        3 => header.hlc.0 += 1,
-        4 => header.chain.lane = Lane(3),
-        5 => {
-            if let Some(byte) = payload.len().checked_sub(1).and_then(|len| payload.get_mut(noise as usize % (len + 1))) {
-                *byte ^= 1 << (noise >> 60 & 7);
+    remade(
+        &session.lab.stations[station].key,
+        signed,
+        |header, payload| match dice {
+            0 => header.deps.clear(),
+            1 => header.route = vec![("state".to_owned(), Value::from("lie"))],
+            2 => header.hlc.0 = header.hlc.0.saturating_sub(noise % (400 << 16)),
+            3 => header.hlc.0 += 1,
+            4 => header.chain.lane = Lane(3),
+            5 => {
+                if let Some(byte) = payload
+                    .len()
+                    .checked_sub(1)
+                    .and_then(|len| payload.get_mut(noise as usize % (len + 1)))
+                {
+                    *byte ^= 1 << (noise >> 60 & 7);
+                }
             }
-        }
-        6 => header.extension = noise.to_le_bytes().to_vec(),
-        7 => header.chain.epoch = Epoch(1),
-        _ => {
-            header.deps.truncate(1);
-            header.control.number = header.control.number.saturating_sub(noise % 4);
-        }
-    })
+            6 => header.extension = noise.to_le_bytes().to_vec(),
+            7 => header.chain.epoch = Epoch(1),
+            _ => {
+                header.deps.truncate(1);
+                header.control.number = header.control.number.saturating_sub(noise % 4);
+            }
+        },
+    )
 }
 
 fn storm(seed: u64) -> Storm {
     let mut session = Session::of(seed, 3, vec![schema(V1)]);
     let mut rng = Rng::new(seed ^ 0x0051_0a11);
-    let gateways = [session.lab.admit(Role::Gateway), session.lab.admit(Role::Gateway)];
+    let gateways = [
+        session.lab.admit(Role::Gateway),
+        session.lab.admit(Role::Gateway),
+    ];
     let known = session.known();
     let note = session.entity("note");
     let mut all: Vec<Signed> = Vec::new();
@@ -143,7 +167,10 @@ fn storm(seed: u64) -> Storm {
             session.lab.activate(late.clone());
         }
         if turn == 24 && seed % 3 == 0 {
-            session.lab.record(ControlBody::KeyEpoch { epoch: 1, fingerprint: key.fingerprint() });
+            session.lab.record(ControlBody::KeyEpoch {
+                epoch: 1,
+                fingerprint: key.fingerprint(),
+            });
             for station in &mut session.lab.stations {
                 station.replica.workspace_key(key.clone());
             }
@@ -153,11 +180,20 @@ fn storm(seed: u64) -> Storm {
             if let Some(signed) = (!sealed.is_empty()).then(|| &sealed[rng.below(sealed.len())]) {
                 let (slot, id) = (slot_of(signed), signed.change.id());
                 session.lab.record(match rng.below(3) {
-                    0 => ControlBody::Refuse { slot, id, reason: RefuseReason::Quota },
+                    0 => ControlBody::Refuse {
+                        slot,
+                        id,
+                        reason: RefuseReason::Quota,
+                    },
                     1 => ControlBody::Fork { slot, winner: id },
                     _ => {
-                        let origin = OriginId(session.lab.stations[2].key.verifying_key().to_bytes());
-                        let cut = if slot.chain.origin == origin { vec![Cut { last: slot }] } else { Vec::new() };
+                        let origin =
+                            OriginId(session.lab.stations[2].key.verifying_key().to_bytes());
+                        let cut = if slot.chain.origin == origin {
+                            vec![Cut { last: slot }]
+                        } else {
+                            Vec::new()
+                        };
                         ControlBody::Revoke { origin, cut }
                     }
                 });
@@ -171,16 +207,36 @@ fn storm(seed: u64) -> Storm {
     let user = session.lab.stations[0].user;
     for gateway in gateways {
         let origin = OriginId(session.lab.stations[gateway].key.verifying_key().to_bytes());
-        let chain = Chain { origin, epoch: Epoch(0), lane: Lane(0) };
-        let hand = Hand { chain, author: user, foreign: Some(Actor::Yrs(77)) };
+        let chain = Chain {
+            origin,
+            epoch: Epoch(0),
+            lane: Lane(0),
+        };
+        let hand = Hand {
+            chain,
+            author: user,
+            foreign: Some(Actor::Yrs(77)),
+        };
         let mut document = session.blank("note", note, "body");
         for word in ["one ", "two "] {
             let draft = [type_at(0, 0, word)];
-            all.push(session.hand_write(&mut document, gateway, hand, NOW + all.len() as u64, &Draft::Body(&draft)));
+            all.push(session.hand_write(
+                &mut document,
+                gateway,
+                hand,
+                NOW + all.len() as u64,
+                &Draft::Body(&draft),
+            ));
         }
     }
     all.extend(session.all());
-    Storm { session, known, all, key, late }
+    Storm {
+        session,
+        known,
+        all,
+        key,
+        late,
+    }
 }
 
 /// Gives everything to a replica that knew only the beginning, in an order of the seed's choice.
@@ -199,7 +255,12 @@ fn deliver(storm: &Storm, seed: u64) -> Replica {
         replica.control_record(record.clone()).unwrap();
     }
     let mut pieces: Vec<Piece<'_>> = storm.all.iter().map(Piece::Change).collect();
-    pieces.extend(lab.control().line().skip(storm.known as usize).map(Piece::Record));
+    pieces.extend(
+        lab.control()
+            .line()
+            .skip(storm.known as usize)
+            .map(Piece::Record),
+    );
     pieces.extend([Piece::Schema, Piece::Schema, Piece::Key, Piece::Key]);
     rng.shuffle(&mut pieces);
     replica.schema(schema(V1));
@@ -233,9 +294,11 @@ fn counts(state: &State) -> (bool, Option<anabranch_core::control::Excluded>) {
     match state {
         State::Effective => (true, None),
         State::Excluded(excluded) => (false, Some(*excluded)),
-        State::Held(_) | State::Refused(_) | State::Forked { .. } | State::Orphaned { .. } | State::Stuck => {
-            (false, None)
-        }
+        State::Held(_)
+        | State::Refused(_)
+        | State::Forked { .. }
+        | State::Orphaned { .. }
+        | State::Stuck => (false, None),
     }
 }
 
@@ -243,9 +306,16 @@ fn counts(state: &State) -> (bool, Option<anabranch_core::control::Excluded>) {
 fn standings(replica: &Replica) -> BTreeMap<ChangeSetId, State> {
     let mut states = BTreeMap::new();
     for document in replica.documents() {
-        let effective = document.effective().into_iter().map(|kept| (kept.change.id(), State::Effective));
+        let effective = document
+            .effective()
+            .into_iter()
+            .map(|kept| (kept.change.id(), State::Effective));
         states.extend(effective);
-        states.extend(document.asides().map(|aside| (aside.kept.change.id(), aside.state.clone())));
+        states.extend(
+            document
+                .asides()
+                .map(|aside| (aside.kept.change.id(), aside.state.clone())),
+        );
     }
     states
 }
@@ -260,7 +330,11 @@ fn whatever_members_with_valid_keys_make_all_replicas_that_hold_it_are_in_one_st
         for order in 1..6 {
             let other = deliver(&storm, order);
             for (id, state) in standings(&other) {
-                assert_eq!(states.get(&id).map(counts), Some(counts(&state)), "{id}, seed {seed}, order {order}");
+                assert_eq!(
+                    states.get(&id).map(counts),
+                    Some(counts(&state)),
+                    "{id}, seed {seed}, order {order}"
+                );
             }
             assert_eq!(other.digest(), digest, "seed {seed}, order {order}");
         }
@@ -272,9 +346,17 @@ fn whatever_members_with_valid_keys_make_all_replicas_that_hold_it_are_in_one_st
             assert_eq!(refused, 0);
             let own = standings(&station.replica);
             for (id, state) in &states {
-                assert_eq!(own.get(id).map(counts), Some(counts(state)), "{id}, seed {seed}, a replica that took part");
+                assert_eq!(
+                    own.get(id).map(counts),
+                    Some(counts(state)),
+                    "{id}, seed {seed}, a replica that took part"
+                );
             }
-            assert_eq!(station.replica.digest(), digest, "seed {seed}, a replica that took part");
+            assert_eq!(
+                station.replica.digest(),
+                digest,
+                "seed {seed}, a replica that took part"
+            );
         }
         for state in states.values() {
             *kinds
@@ -292,7 +374,10 @@ fn whatever_members_with_valid_keys_make_all_replicas_that_hold_it_are_in_one_st
     }
     println!("{kinds:?}");
     for kind in ["effective", "refused", "excluded", "forked", "orphaned"] {
-        assert!(kinds.get(kind).is_some_and(|count| *count > 10), "{kind}: {kinds:?}");
+        assert!(
+            kinds.get(kind).is_some_and(|count| *count > 10),
+            "{kind}: {kinds:?}"
+        );
     }
     assert_eq!(kinds.get("stuck"), None);
 }

@@ -5,8 +5,8 @@
 use super::bend;
 use crate::{
     Reached, Target, bytes,
-    harmless,
     form::update::Update,
+    harmless,
     world::{Judging, World},
 };
 use anabranch_core::{id::Actor, sim::Rng};
@@ -100,12 +100,19 @@ pub fn payload(input: &[u8]) -> Option<(usize, Vec<u8>)> {
 /// author's own; in every world.
 pub fn sending(bytes: &[u8]) -> Vec<Vec<u8>> {
     let worlds = 0..WORLDS as u8;
-    worlds.flat_map(|world| [0, DRESSED].map(|form| [&[world, form], bytes].concat())).collect()
+    worlds
+        .flat_map(|world| [0, DRESSED].map(|form| [&[world, form], bytes].concat()))
+        .collect()
 }
 
 /// The author's client and next clock in each world.
 pub fn authors() -> Vec<(u64, u64)> {
-    STAND.with_borrow(|stands| stands.iter().map(|stand| (stand.client, stand.clock)).collect())
+    STAND.with_borrow(|stands| {
+        stands
+            .iter()
+            .map(|stand| (stand.client, stand.clock))
+            .collect()
+    })
 }
 
 fn run(input: &[u8]) -> Reached {
@@ -117,7 +124,8 @@ fn run(input: &[u8]) -> Reached {
 
 fn end() {
     let all = STAND.with_borrow_mut(std::mem::take);
-    all.into_iter().for_each(|stand| harmless::untouched(stand.judging));
+    all.into_iter()
+        .for_each(|stand| harmless::untouched(stand.judging));
     STAND.set(stands());
 }
 

@@ -39,11 +39,13 @@ fn expanded(body: &[u8]) -> Option<ExpandedChange> {
         return None;
     }
     let framed = chunk::frame(chunk::CHANGE, body);
-    let taken = driving(|| std::panic::catch_unwind(|| {
-        let expanded = Change::from_bytes(framed.clone()).ok()?.decode();
-        let again = Change::from(expanded.clone());
-        (again.raw_bytes() == framed).then_some(expanded)
-    }));
+    let taken = driving(|| {
+        std::panic::catch_unwind(|| {
+            let expanded = Change::from_bytes(framed.clone()).ok()?.decode();
+            let again = Change::from(expanded.clone());
+            (again.raw_bytes() == framed).then_some(expanded)
+        })
+    });
     taken.ok().flatten()
 }
 

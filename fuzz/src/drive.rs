@@ -27,7 +27,10 @@ const KEPT_MAX: usize = 512;
 
 /// What a thread is executing, for whoever watches that it ends.
 #[derive(Clone, Default)]
-pub struct Watch(Arc<Mutex<Option<(Option<Instant>, &'static str, Vec<u8>)>>>);
+pub struct Watch(Arc<Mutex<Option<Watched>>>);
+
+/// Since when which target runs on which input.
+type Watched = (Option<Instant>, &'static str, Vec<u8>);
 
 impl Watch {
     /// Target and input of an execution that has taken longer than this.

@@ -100,7 +100,7 @@ pub fn unhex(digits: &str) -> Option<Vec<u8>> {
         .filter(|byte| !byte.is_ascii_whitespace())
         .collect();
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    if digits.len() % 2 == 0 {
+    if digits.len().is_multiple_of(2) {
         digits.chunks(2).map(pair).collect()
     } else {
         None

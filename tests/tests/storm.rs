@@ -163,10 +163,10 @@ fn storm(seed: u64) -> Storm {
         if turn == 12 {
             copy = Some(session.clone_station(0));
         }
-        if turn == 18 && seed % 2 == 0 {
+        if turn == 18 && seed.is_multiple_of(2) {
             session.lab.activate(late.clone());
         }
-        if turn == 24 && seed % 3 == 0 {
+        if turn == 24 && seed.is_multiple_of(3) {
             session.lab.record(ControlBody::KeyEpoch {
                 epoch: 1,
                 fingerprint: key.fingerprint(),

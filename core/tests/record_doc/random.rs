@@ -202,7 +202,7 @@ impl Run {
                 (op, vec![Did::Append(field("remarks"), value)])
             }
             _ => {
-                let alive = more % 3 != 0;
+                let alive = !more.is_multiple_of(3);
                 let op = if alive {
                     RecordOp::RestoreEntity
                 } else {

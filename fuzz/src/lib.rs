@@ -34,6 +34,7 @@
 )]
 
 mod bytes;
+pub mod crafted;
 mod decoders;
 mod drive;
 mod form;
@@ -45,7 +46,7 @@ mod stock;
 mod world;
 
 pub use anabranch_core::sim::Rng;
-pub use drive::{ALLOWED_BYTES, ALLOWED_TIME, Failure, Report, Watch, drive, note_panics};
+pub use drive::{ALLOWED_BYTES, ALLOWED_TIME, Failure, Report, Watch, attack, drive, note_panics};
 pub use meter::{Meter, set_meter};
 pub use pipelines::{body, change_set, record};
 
@@ -75,6 +76,9 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// An input made from another.
     pub mutate: fn(&mut Rng, &[u8]) -> Vec<u8>,
+    /// Looks at the documents once more in which nothing was accepted, on this thread: they obey
+    /// their schema, load, can be edited and saved.
+    pub end: fn(),
 }
 
 /// Every target.
@@ -91,7 +95,14 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The bytes of hexadecimal digits; blanks are passed over.
 pub fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let digits: Vec<u8> = digits
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    if digits.len() % 2 == 0 { digits.chunks(2).map(pair).collect() } else { None }
+    if digits.len().is_multiple_of(2) {
+        digits.chunks(2).map(pair).collect()
+    } else {
+        None
+    }
 }

@@ -125,12 +125,12 @@ impl Asides {
         if let State::Held(hold) = &aside.state {
             self.held = self.held.saturating_sub(1);
             self.held_bytes = self.held_bytes.saturating_sub(size(&aside.kept));
-            if let Hold::Dependency(id) | Hold::HeldDependency(id) = hold {
-                if let Some(keys) = self.waiting.get_mut(id) {
-                    keys.remove(key);
-                    if keys.is_empty() {
-                        self.waiting.remove(id);
-                    }
+            if let Hold::Dependency(id) | Hold::HeldDependency(id) = hold
+                && let Some(keys) = self.waiting.get_mut(id)
+            {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.waiting.remove(id);
                 }
             }
         }

@@ -3,6 +3,7 @@
 use super::{
     Document, EngineDoc, Event, Kept,
     engine::{Admitted, Judged},
+    route,
 };
 use crate::{
     body::{self, BodyEdit, BodyIntent, BodyOp, IdMap, Selection},
@@ -16,8 +17,8 @@ use crate::{
     id::{Actor, ChainIdx, ChangeSetId, UserId, ViewId, WorkspaceId},
     judge::{Candidate, Place, Rule, Writer},
     log::{self, Entry},
-    patch::{Cause, Patch, Step},
-    record::{self, RecordEdit, RecordOp},
+    patch::{Cause, Patch},
+    record::{self, FieldPath, RecordEdit, RecordOp},
     schema::Schema,
     value::Value,
 };
@@ -136,6 +137,8 @@ struct Made {
     /// A log's entry is applied when its id is known.
     entry: Option<Judged>,
     intents: Option<Vec<BodyIntent>>,
+    /// What a record's registers were given.
+    registers: BTreeMap<FieldPath, Value>,
 }
 
 impl Document {
@@ -146,7 +149,7 @@ impl Document {
     pub fn write(&mut self, pen: &Pen<'_>, draft: &Draft<'_>) -> Result<Edited, EditError> {
         let (mut header, place) = self.envelope(pen)?;
         let made = self.make(pen, &place, draft)?;
-        header.route = routes(&pen.schema, &self.part, &made.patches);
+        header.route = route::written(&pen.schema, &self.part, &made.registers);
         let noted = made.intents.map(|intents| Noted {
             intents,
             update: made.payload.clone(),
@@ -375,10 +378,12 @@ impl Document {
 
 impl Made {
     fn of_record(edit: RecordEdit, cause: Cause) -> Made {
+        let registers = edit.registers;
         Made {
             payload: edit.payload,
             patches: edit.patches,
             cause,
+            registers,
             ..Made::default()
         }
     }
@@ -393,27 +398,4 @@ impl Made {
             ..Made::default()
         }
     }
-}
-
-/// The route values that an edit changed.
-fn routes(schema: &Schema, part: &str, patches: &[Patch]) -> Vec<(String, Value)> {
-    let routed = |patch: &Patch| match patch {
-        Patch::Put { path, value } => match path.as_slice() {
-            [Step::Key(name)] if schema.spec().route.contains(name) => {
-                Some((name.clone(), value.clone()))
-            }
-            _ => None,
-        },
-        Patch::Splice { .. }
-        | Patch::Format { .. }
-        | Patch::Embed { .. }
-        | Patch::Insert { .. }
-        | Patch::Remove { .. } => None,
-    };
-    let values: BTreeMap<String, Value> = if part == "record" {
-        patches.iter().filter_map(routed).collect()
-    } else {
-        BTreeMap::new()
-    };
-    values.into_iter().collect()
 }

@@ -1,6 +1,6 @@
 //! Taking change sets in: the quick path.
 
-use super::{Document, Event, Kept, State, aside::Room, engine::Admitted};
+use super::{Document, Event, Kept, State, aside::Room, engine::Admitted, route};
 use crate::{
     causal::Node,
     changeset::{EngineKind, Header, Proof},
@@ -52,8 +52,11 @@ impl Document {
         let mut work: VecDeque<Kept> = batch.into();
         let mut admitted = Vec::new();
         let mut contest = false;
+        let mut places = Vec::with_capacity(work.len());
         while let Some(kept) = work.pop_front() {
             let id = kept.change.id();
+            let header = kept.change.header();
+            places.push((header.chain, header.seq, id));
             match self.take(kept, grounds, Room::Bounded) {
                 Taken::Accepted(change) => {
                     received.states.push((id, State::Effective));
@@ -73,6 +76,11 @@ impl Document {
         }
         if contest {
             self.rebuild(grounds, &mut received.events);
+            // What counted a moment ago may not any more.
+            let states = places
+                .iter()
+                .filter_map(|(chain, seq, id)| Some((*id, self.state(chain, *seq, id)?)));
+            received.states = states.collect();
         } else {
             self.apply(admitted, grounds, Cause::Remote, &mut received.events);
         }
@@ -290,6 +298,7 @@ impl Document {
             .engine
             .judge(&self.part, &candidate)
             .map_err(State::Refused)?;
+        route::judge(header, &place.schema, &judged).map_err(Rule::from)?;
         self.engine.admit(&judged);
         let chain = self.graph.intern(cleared.writer);
         let node = Node {

@@ -11,6 +11,7 @@ mod edit;
 mod engine;
 mod intake;
 mod rebuild;
+mod route;
 
 pub use alone::Stand;
 pub use aside::{Aside, State};

@@ -8,7 +8,7 @@ use crate::{
         crypt::{OpenError, WorkspaceKey, decrypt},
     },
     control::{Member, Role, Standing},
-    id::{Actor, WorkspaceId, automerge_actor, yrs_client},
+    id::{Actor, EntityId, UserId, WorkspaceId, automerge_actor, yrs_client},
     schema::{Schema, SchemaLog, SchemaRule, WriterIs},
 };
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
@@ -95,7 +95,14 @@ impl<'a> Grounds<'a> {
         }
         let schema = self.schema(header, seen)?;
         schema.judge_part(&header.part, header.engine)?;
-        self.rights(header, member, &schema, seen)?;
+        self.may_write(
+            member,
+            &header.entity,
+            &header.part,
+            header.on_behalf_of,
+            &schema,
+            seen,
+        )?;
         schema.judge_route(&header.part, &header.route)?;
         let writer = writer(header, member, self.standing.role(member, seen), known)?;
         Ok(Cleared {
@@ -134,16 +141,22 @@ impl<'a> Grounds<'a> {
         Ok(Arc::clone(schema))
     }
 
-    /// Whether the writer, or the user it writes for, may write the part.
-    fn rights(
+    /// Whether a device, or the user it writes for, may write a part of an entity, as the control log
+    /// stood at record `seen`.
+    ///
+    /// # Errors
+    /// The rule that such a change set breaks.
+    pub fn may_write(
         &self,
-        header: &Header,
         member: &Member,
+        entity: &EntityId,
+        part: &str,
+        on_behalf_of: Option<UserId>,
         schema: &Schema,
         seen: u64,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), Rule> {
         let own = self.standing.role(member, seen);
-        let (role, user) = match (own, header.on_behalf_of) {
+        let (role, user) = match (own, on_behalf_of) {
             (Role::Server | Role::Gateway, Some(user)) => (self.standing.user(&user, seen), user),
             (Role::Gateway, None) => {
                 return Err(ChainRule::OnBehalf {
@@ -160,17 +173,17 @@ impl<'a> Grounds<'a> {
                 .into());
             }
             (Role::Server | Role::Reader | Role::Member | Role::Owner, None) => {
-                (Some(own), header.author)
+                (Some(own), member.user)
             }
         };
         let writes = matches!(role, Some(Role::Member | Role::Owner));
         let writer = WriterIs {
             member: writes,
             owner: role == Some(Role::Owner),
-            creator: writes && user == header.entity.creator,
+            creator: writes && user == entity.creator,
             server: role == Some(Role::Server),
         };
-        Ok(schema.judge_writer(&header.part, writer)?)
+        Ok(schema.judge_writer(part, writer)?)
     }
 
     /// The engine's bytes.

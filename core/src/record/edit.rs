@@ -33,6 +33,9 @@ pub struct RecordEdit {
     pub payload: Vec<u8>,
     /// What changed.
     pub patches: Vec<Patch>,
+    /// The registers it writes, each with the last value it gives it; see
+    /// [`JudgedChange::registers`](super::JudgedChange::registers).
+    pub registers: BTreeMap<FieldPath, Value>,
 }
 
 impl RecordDoc {
@@ -257,7 +260,11 @@ impl RecordDoc {
             let at = (place.chain, place.seq);
             self.book.note(view, making, (effects.step, place.hlc, at));
         }
-        Ok(RecordEdit { payload, patches })
+        Ok(RecordEdit {
+            payload,
+            patches,
+            registers: judged.registers,
+        })
     }
 
     /// How many entries each append-only list had that this edit appends to. The change is not

@@ -3,9 +3,10 @@
 use super::{Intent, Open, Replica, rebase::Asked};
 use crate::{
     changeset::{ChangeSet, SealError, Verified, seal_verified},
+    control::{Excluded, Slot},
     document::{self, Document, Draft, EditError, Edited},
     id::{Actor, ChangeSetId, DocumentId, EntityId, ViewId, automerge_actor, yrs_client},
-    judge::Writer,
+    judge::{ChainRule, Writer},
     limits,
     schema::{PartShape, Residency, Schema},
 };
@@ -49,6 +50,12 @@ pub enum WriteError {
         /// The epoch.
         epoch: u32,
     },
+    /// The control log excludes whatever the writer's chain would go on with.
+    #[error(
+        "a control record excludes what this device writes next: after a fork, rebase; after a \
+             revocation, ask an owner to admit a new device"
+    )]
+    Excluded(Excluded),
     /// The document said no.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -93,6 +100,7 @@ impl Replica {
             })?;
         let id = DocumentId::of(&entity, part);
         let (writer, user) = self.writer(&schema, &id, part)?;
+        self.may_write(&schema, &entity, part, &id, &writer)?;
         if !self.documents.contains_key(&id) {
             let document = Document::new(entity, part, chain);
             let mut document = document.ok_or_else(|| unknown(&schema, part))?;
@@ -142,6 +150,48 @@ impl Replica {
             self.intents.insert(edited.id, intent);
         }
         Ok((id, edited))
+    }
+
+    /// Holds a writer to what every other replica would: a change set that counted here alone would
+    /// set this replica apart from all that hold the same.
+    fn may_write(
+        &self,
+        schema: &Schema,
+        entity: &EntityId,
+        part: &str,
+        document: &DocumentId,
+        writer: &Writer,
+    ) -> Result<(), WriteError> {
+        let refused = |rule| WriteError::Edit(EditError::Refused(rule));
+        if !entity.of_kind(schema.kind()) {
+            return Err(refused(
+                ChainRule::OtherKind {
+                    named: schema.kind().to_owned(),
+                }
+                .into(),
+            ));
+        }
+        let seen = self.standing.tip().number;
+        let member = self
+            .standing
+            .member(&writer.chain.origin, seen)
+            .ok_or(WriteError::NotAdmitted)?;
+        self.grounds()
+            .may_write(member, entity, part, None, schema, seen)
+            .map_err(refused)?;
+        let graph = self.documents.get(document).map(Document::graph);
+        let len = graph.and_then(|graph| Some(graph.len_of(graph.chain(&writer.chain)?)));
+        let seq = len.unwrap_or(0).saturating_add(1);
+        let slot = Slot {
+            document: *document,
+            chain: writer.chain,
+            seq,
+        };
+        // Revocations and rulings exclude a slot whatever its id, but for a ruling's winner.
+        match self.standing.excludes(&slot, &ChangeSetId([0; 32])) {
+            Some(excluded) => Err(WriteError::Excluded(excluded)),
+            None => Ok(()),
+        }
     }
 
     /// Who writes a part here: the pen under its derived actor.

@@ -9,7 +9,7 @@ mod rebase;
 pub use bundle::{BundleReadError, FromBundle};
 pub use edit::WriteError;
 pub use intake::{Arrival, Intake};
-pub use rebase::{Intent, Plan, Returned, Step, Why, plan};
+pub use rebase::{Asked, Intent, Plan, Rebased, Returned, Step, Why, plan};
 
 use crate::{
     changeset::{Signed, crypt::WorkspaceKey},

@@ -10,6 +10,7 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds,
     mutate: super::bytewise,
+    end: super::nothing,
 };
 
 /// What a bundle is without its trailer.
@@ -32,8 +33,12 @@ fn run(input: &[u8]) -> Reached {
     let bytes = [input, &trailer].concat();
     let opened = meter::judging(|| match Bundle::open(&bytes) {
         Ok(bundle) => {
-            let items = bundle.items().map(|item| item.map_err(|error| code(&error)));
-            items.map(|item| item.map(|item| matches!(item, BundleItem::ChangeSet(_)))).collect()
+            let items = bundle
+                .items()
+                .map(|item| item.map_err(|error| code(&error)));
+            items
+                .map(|item| item.map(|item| matches!(item, BundleItem::ChangeSet(_))))
+                .collect()
         }
         Err(error) => vec![Err(code(&error))],
     });

@@ -10,12 +10,17 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds: stock::headers,
     mutate,
+    end: super::nothing,
 };
 
 fn run(input: &[u8]) -> Reached {
     match meter::judging(|| Header::decode(input)) {
         Ok(header) => {
-            assert_eq!(header.encode(), input, "a header is written in one way only");
+            assert_eq!(
+                header.encode(),
+                input,
+                "a header is written in one way only"
+            );
             Reached::Judged
         }
         Err(rule) => Reached::Rejected(rule.code()),

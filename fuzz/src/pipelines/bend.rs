@@ -4,7 +4,7 @@ use crate::form::update::{ANY, Block, EMBED, FORMAT, Parent, STRING, TYPE, Unit,
 use anabranch_core::sim::Rng;
 
 /// One to three changes; of two updates one keeps neighbours and places, so that many come through.
-pub(super) fn structure(rng: &mut Rng, update: &mut Update, clocks: &[(u64, u64)], client: u64, clock: u64) {
+pub(crate) fn structure(rng: &mut Rng, update: &mut Update, clocks: &[(u64, u64)], client: u64, clock: u64) {
     if rng.one_in(2) && !update.blocks.is_empty() {
         return mild(rng, update);
     }

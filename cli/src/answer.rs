@@ -64,4 +64,7 @@ macro_rules! failure_from {
         }
     )*};
 }
-failure_from!(anabranch::storage::bounded::ReadError, anabranch::trace::TraceError);
+failure_from!(
+    anabranch::storage::bounded::ReadError,
+    anabranch::trace::TraceError
+);

@@ -22,8 +22,10 @@ pub const KIND: &str = "markdown";
 const FLUSH_CHANGE_SETS: usize = 100;
 /// Most trace time that one flush spans, in milliseconds.
 const FLUSH_MS: i64 = 40;
-/// The wall clock at a trace's begin, in milliseconds since the Unix epoch.
-const BEGIN_MS: u64 = 1_750_000_000_000;
+/// The wall clock at the begin of a trace without times, in milliseconds since the Unix epoch.
+const BEGIN_MS: u64 = 1_000_000_000_000;
+/// Between two transactions of a trace without times.
+const PACE_MS: u64 = 100;
 
 /// What a replay came to.
 #[derive(Clone, Debug, Default)]
@@ -88,7 +90,9 @@ pub enum PlayError {
     #[error("the standard catalogue has no kind `{KIND}`")]
     NoKind,
     /// The trace begins with a text, which a replay would have to make up an author for.
-    #[error("the trace begins with a text of {units} units: only traces from an empty text are played")]
+    #[error(
+        "the trace begins with a text of {units} units: only traces from an empty text are played"
+    )]
     StartsWithText {
         /// Its UTF-16 length.
         units: usize,
@@ -106,9 +110,14 @@ pub fn play(trace: &Trace, progress: &mut dyn FnMut(usize, usize)) -> Result<Pla
     }
 }
 
-fn sequential(trace: &Sequential, progress: &mut dyn FnMut(usize, usize)) -> Result<Played, PlayError> {
+fn sequential(
+    trace: &Sequential,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Played, PlayError> {
     if !trace.start.is_empty() {
-        return Err(PlayError::StartsWithText { units: trace.start.encode_utf16().count() });
+        return Err(PlayError::StartsWithText {
+            units: trace.start.encode_utf16().count(),
+        });
     }
     let mut stage = Stage::new(2, &trace.end)?;
     let mut since = None;
@@ -122,6 +131,7 @@ fn sequential(trace: &Sequential, progress: &mut dyn FnMut(usize, usize)) -> Res
             stage.carry(0, 1)?;
             (open, since) = (0, None);
         }
+        stage.at(step.time_ms);
         stage.write(0, txn, &step.patches)?;
         open += 1;
         since = since.or(step.time_ms);
@@ -134,15 +144,28 @@ fn sequential(trace: &Sequential, progress: &mut dyn FnMut(usize, usize)) -> Res
     Ok(stage.end())
 }
 
-fn concurrent(trace: &Concurrent, progress: &mut dyn FnMut(usize, usize)) -> Result<Played, PlayError> {
+fn concurrent(
+    trace: &Concurrent,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Played, PlayError> {
     let mut stage = Stage::new(trace.agents, &trace.end)?;
+    // What others wrote comes back as patches, from which each agent's positions are converted.
+    stage
+        .lab
+        .stations
+        .iter_mut()
+        .for_each(|station| station.replica.listen(true));
     let mut mirrors: Vec<Mirror> = (0..trace.agents).map(|_| Mirror::new("")).collect();
     // Of each agent, by reader: how many of its transactions the reader has.
     let mut had = vec![vec![0usize; trace.agents]; trace.agents];
     for (txn, step) in trace.txns.iter().enumerate() {
         let reader = step.agent;
         for (author, wanted) in step.seen.iter().enumerate() {
-            let have = had.get(reader).and_then(|row| row.get(author)).copied().unwrap_or(0);
+            let have = had
+                .get(reader)
+                .and_then(|row| row.get(author))
+                .copied()
+                .unwrap_or(0);
             let wanted = *wanted as usize;
             if author == reader || wanted <= have {
                 continue;
@@ -156,9 +179,14 @@ fn concurrent(trace: &Concurrent, progress: &mut dyn FnMut(usize, usize)) -> Res
             }
         }
         if let Some(mirror) = mirrors.get_mut(reader) {
-            let splices = step.patches.iter().map(|patch: &CharSplice| mirror.edit(patch));
-            let splices: Vec<Splice> =
-                splices.collect::<Result<_, _>>().map_err(|error| PlayError::Trace { txn, error })?;
+            let splices = step
+                .patches
+                .iter()
+                .map(|patch: &CharSplice| mirror.edit(patch));
+            let splices: Vec<Splice> = splices
+                .collect::<Result<_, _>>()
+                .map_err(|error| PlayError::Trace { txn, error })?;
+            stage.at(step.time_ms);
             stage.write(reader, txn, &splices)?;
         }
         if txn % 1_000 == 0 {
@@ -179,8 +207,15 @@ fn concurrent(trace: &Concurrent, progress: &mut dyn FnMut(usize, usize)) -> Res
 /// Makes the same replacements in a mirror that a replica told of.
 fn reflect(mirror: &mut Mirror, patches: &[Patch]) -> Result<(), OutOfRange> {
     for patch in patches {
-        if let Patch::Splice { at, delete, insert, .. } = patch {
-            mirror.apply(&Splice { at: *at, delete: *delete, insert: insert.clone() })?;
+        if let Patch::Splice {
+            at, delete, insert, ..
+        } = patch
+        {
+            mirror.apply(&Splice {
+                at: *at,
+                delete: *delete,
+                insert: insert.clone(),
+            })?;
         }
     }
     Ok(())
@@ -233,6 +268,14 @@ impl Stage {
         })
     }
 
+    /// The recorded time of what comes next, where there is one; else a tenth of a second passes.
+    fn at(&mut self, recorded_ms: Option<i64>) {
+        let recorded = recorded_ms
+            .and_then(|ms| u64::try_from(ms).ok())
+            .unwrap_or(0);
+        self.now_ms = recorded.max(self.now_ms + if recorded == 0 { PACE_MS } else { 0 });
+    }
+
     /// One transaction of an agent: one change set.
     fn write(&mut self, agent: usize, txn: usize, splices: &[Splice]) -> Result<(), PlayError> {
         let ops: Vec<BodyOp> = splices
@@ -245,29 +288,46 @@ impl Stage {
                 marks: None,
             })
             .collect();
-        self.now_ms += 1;
         self.played.edits += splices.len();
-        let Some(station) = self.lab.stations.get_mut(agent) else { return Ok(()) };
+        let Some(station) = self.lab.stations.get_mut(agent) else {
+            return Ok(());
+        };
         let begun = cpu();
-        let wrote =
-            station.replica.write(self.now_ms, KIND, self.page, "body", ViewId(0), &Draft::Body(&ops));
+        let wrote = station.replica.write(
+            self.now_ms,
+            KIND,
+            self.page,
+            "body",
+            ViewId(0),
+            &Draft::Body(&ops),
+        );
         self.played.write += cpu().saturating_sub(begun);
         match wrote {
             Ok(_) => self.played.change_sets += 1,
             // A transaction that replaces nothing by nothing is no edit.
             Err(error) if is_nothing(&error) => {}
-            Err(error) => return Err(PlayError::Write { txn, error: Box::new(error) }),
+            Err(error) => {
+                return Err(PlayError::Write {
+                    txn,
+                    error: Box::new(error),
+                });
+            }
         }
         Ok(())
     }
 
     /// Seals what an agent wrote.
     fn seal(&mut self, agent: usize) -> Result<(), PlayError> {
-        let Some(station) = self.lab.stations.get_mut(agent) else { return Ok(()) };
+        let Some(station) = self.lab.stations.get_mut(agent) else {
+            return Ok(());
+        };
         let begun = cpu();
         let sealed = station.flush_verified()?;
         self.played.seal += cpu().saturating_sub(begun);
-        if let (Some(encoder), true) = (self.alone.get_mut(agent), self.played.frames_alone < ALONE_MAX) {
+        if let (Some(encoder), true) = (
+            self.alone.get_mut(agent),
+            self.played.frames_alone < ALONE_MAX,
+        ) {
             for one in &sealed {
                 // As it leaves at once, live: a flush of its own.
                 let alone = seal_verified(&station.key, vec![one.change().clone()])?;
@@ -289,11 +349,22 @@ impl Stage {
     }
 
     /// Carries an agent's first `until` change sets to another, as wire bytes.
-    fn carry_until(&mut self, author: usize, reader: usize, until: usize) -> Result<Vec<Patch>, PlayError> {
+    fn carry_until(
+        &mut self,
+        author: usize,
+        reader: usize,
+        until: usize,
+    ) -> Result<Vec<Patch>, PlayError> {
         self.seal(author)?;
         let stream = self.streams.entry((author, reader)).or_default();
-        let all = self.sealed.get(author).map(Vec::as_slice).unwrap_or_default();
-        let batch = all.get(stream.sent..until.min(all.len())).unwrap_or_default();
+        let all = self
+            .sealed
+            .get(author)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        let batch = all
+            .get(stream.sent..until.min(all.len()))
+            .unwrap_or_default();
         let mut patches = Vec::new();
         for flush in batch.chunks(FLUSH_CHANGE_SETS) {
             let frames = stream.encoder.encode(&mut self.press, flush, None);
@@ -301,10 +372,17 @@ impl Stage {
             for frame in frames {
                 self.played.bytes_batched += frame.len() as u64;
                 let begun = cpu();
-                let received = stream.decoder.decode(&mut self.press, &mut self.flushes, &frame, None)?;
+                let received =
+                    stream
+                        .decoder
+                        .decode(&mut self.press, &mut self.flushes, &frame, None)?;
                 self.played.read += cpu().saturating_sub(begun);
-                let Received::Rebuilt(verified) = received else { continue };
-                let Some(station) = self.lab.stations.get_mut(reader) else { continue };
+                let Received::Rebuilt(verified) = received else {
+                    continue;
+                };
+                let Some(station) = self.lab.stations.get_mut(reader) else {
+                    continue;
+                };
                 let begun = cpu();
                 let intake = station.replica.receive(self.now_ms, verified);
                 self.played.apply += cpu().saturating_sub(begun);
@@ -317,8 +395,18 @@ impl Stage {
     }
 
     fn end(mut self) -> Played {
-        let digests: Vec<[u8; 32]> = self.lab.stations.iter().map(|s| s.replica.digest()).collect();
-        let texts: Vec<String> = self.lab.stations.iter().map(|s| text_of(s, &self.page)).collect();
+        let digests: Vec<[u8; 32]> = self
+            .lab
+            .stations
+            .iter()
+            .map(|s| s.replica.digest())
+            .collect();
+        let texts: Vec<String> = self
+            .lab
+            .stations
+            .iter()
+            .map(|s| text_of(s, &self.page))
+            .collect();
         self.played.converged = digests.windows(2).all(|pair| pair.first() == pair.last());
         self.played.text_matches = texts.iter().all(|text| *text == self.wanted);
         self.played.text = texts.into_iter().next().unwrap_or_default();
@@ -350,15 +438,21 @@ pub fn text_of(station: &anabranch_core::sim::Station, page: &EntityId) -> Strin
 }
 
 fn not_accepted(intake: &Intake) -> usize {
-    let refused = intake.arrivals.iter().filter(|arrival| arrival.state != State::Effective);
+    let refused = intake
+        .arrivals
+        .iter()
+        .filter(|arrival| arrival.state != State::Effective);
     refused.count() + intake.dropped.len()
 }
 
 fn patches_of(intake: Intake) -> Vec<Patch> {
-    let sets = intake.events.into_iter().filter_map(|(_, event)| match event {
-        Event::Patched(set) => Some(set.patches),
-        Event::Rebuilt { .. } | Event::Stuck { .. } => None,
-    });
+    let sets = intake
+        .events
+        .into_iter()
+        .filter_map(|(_, event)| match event {
+            Event::Patched(set) => Some(set.patches),
+            Event::Rebuilt { .. } | Event::Stuck { .. } => None,
+        });
     sets.flatten().collect()
 }
 

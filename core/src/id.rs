@@ -117,7 +117,10 @@ impl EntityId {
     pub fn new(creator: UserId, kind: &str, random: [u8; 12]) -> Self {
         let mut nonce = [0u8; 16];
         let bytes = kind_tag(kind).into_iter().chain(random);
-        nonce.iter_mut().zip(bytes).for_each(|(to, from)| *to = from);
+        nonce
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = from);
         EntityId { creator, nonce }
     }
 
@@ -143,7 +146,9 @@ fn kind_tag(kind: &str) -> [u8; 4] {
     hasher.update(b"anabranch kind v1\0");
     hasher.update(kind.as_bytes());
     let mut tag = [0u8; 4];
-    tag.iter_mut().zip(hasher.finalize().as_bytes()).for_each(|(to, from)| *to = *from);
+    tag.iter_mut()
+        .zip(hasher.finalize().as_bytes())
+        .for_each(|(to, from)| *to = *from);
     tag
 }
 

@@ -39,7 +39,9 @@ fn once(rng: &mut Rng, bytes: &mut Vec<u8>) {
 
 /// A number of variable length, at one of the borders where readers go wrong.
 fn number(rng: &mut Rng, bytes: &mut Vec<u8>, at: usize) {
-    let end = (at..bytes.len()).find(|at| bytes[*at] < 0x80).unwrap_or(bytes.len() - 1);
+    let end = (at..bytes.len())
+        .find(|at| bytes[*at] < 0x80)
+        .unwrap_or(bytes.len() - 1);
     let number = match rng.below(9) {
         0 => 0,
         1 => u64::from(u32::MAX),

@@ -27,7 +27,10 @@ const KEPT_MAX: usize = 512;
 
 /// What a thread is executing, for whoever watches that it ends.
 #[derive(Clone, Default)]
-pub struct Watch(Arc<Mutex<Option<(Option<Instant>, &'static str, Vec<u8>)>>>);
+pub struct Watch(Arc<Mutex<Option<Watched>>>);
+
+/// Since when which target runs on which input.
+type Watched = (Option<Instant>, &'static str, Vec<u8>);
 
 impl Watch {
     /// Target and input of an execution that has taken longer than this.
@@ -52,7 +55,12 @@ impl Watch {
 
     fn end(&self) {
         // The input's room is kept for the next one.
-        if let Some((since, ..)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+        if let Some((since, ..)) = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+        {
             *since = None;
         }
     }
@@ -147,11 +155,24 @@ impl fmt::Display for Report {
 
 /// Executes a target so often, or until something does not hold. What `first` holds is executed as
 /// it is before anything is mutated.
-pub fn drive(target: &Target, executions: u64, seed: u64, first: &[Vec<u8>], watch: &Watch) -> Report {
-    let mut report = Report { name: target.name, applies: target.applies, ..Report::default() };
+pub fn drive(
+    target: &Target,
+    executions: u64,
+    seed: u64,
+    first: &[Vec<u8>],
+    watch: &Watch,
+) -> Report {
+    let mut report = Report {
+        name: target.name,
+        applies: target.applies,
+        ..Report::default()
+    };
     let mut rng = Rng::new(seed);
     let begun = Instant::now();
-    let seeds: Vec<Vec<u8>> = (target.seeds)().into_iter().chain(first.iter().cloned()).collect();
+    let seeds: Vec<Vec<u8>> = (target.seeds)()
+        .into_iter()
+        .chain(first.iter().cloned())
+        .collect();
     let mut kept: Vec<Vec<u8>> = Vec::new();
     let mut known: BTreeSet<[u8; 32]> = BTreeSet::new();
     let mut fresh = seeds.iter().cloned();
@@ -163,7 +184,9 @@ pub fn drive(target: &Target, executions: u64, seed: u64, first: &[Vec<u8>], wat
             };
             (target.mutate)(&mut rng, from)
         });
-        let Some(reached) = execute(target, &input, &mut report, watch, allowed) else { break };
+        let Some(reached) = execute(target, &input, &mut report, watch, allowed) else {
+            break;
+        };
         if report.count(reached) && known.insert(*blake3::hash(&input).as_bytes()) {
             match kept.len() {
                 len if len < KEPT_MAX => kept.push(input),
@@ -186,7 +209,11 @@ pub fn attack(
     allowed: fn(u64) -> u64,
     watch: &Watch,
 ) -> Report {
-    let mut report = Report { name: target.name, applies: target.applies, ..Report::default() };
+    let mut report = Report {
+        name: target.name,
+        applies: target.applies,
+        ..Report::default()
+    };
     let mut rng = Rng::new(seed);
     let begun = Instant::now();
     // The first execution of a thread makes what the others share.
@@ -200,7 +227,9 @@ pub fn attack(
                     (target.mutate)(&mut rng, &row[from])
                 }
             };
-            let Some(reached) = execute(target, &input, &mut report, watch, allowed) else { break 'rows };
+            let Some(reached) = execute(target, &input, &mut report, watch, allowed) else {
+                break 'rows;
+            };
             report.count(reached);
         }
     }
@@ -212,7 +241,10 @@ pub fn attack(
 fn finish(target: &Target, report: &mut Report, watch: &Watch) {
     if report.failure.is_none() && driving(|| catch_unwind(target.end)).is_err() {
         let what = format!("panicked afterwards at {}", WHERE.take());
-        report.failure = Some(Failure { what, input: String::new() });
+        report.failure = Some(Failure {
+            what,
+            input: String::new(),
+        });
     }
     watch.end();
 }
@@ -234,13 +266,19 @@ fn execute(
         let caught = driving(|| catch_unwind(AssertUnwindSafe(|| (target.run)(input))));
         let passed = begun.elapsed();
         let after = before.and_then(|_| processor_time());
-        let spent = before.zip(after).map_or(passed, |(before, after)| after.saturating_sub(before));
+        let spent = before
+            .zip(after)
+            .map_or(passed, |(before, after)| after.saturating_sub(before));
         let bytes = meter::take();
         watch.end();
         report.largest = report.largest.max(bytes);
         let allowed = allowed(input.len() as u64);
         let what = match caught {
-            Err(panic) => Some(format!("panicked at {}: {}", WHERE.take(), message(panic.as_ref()))),
+            Err(panic) => Some(format!(
+                "panicked at {}: {}",
+                WHERE.take(),
+                message(panic.as_ref())
+            )),
             Ok(_) if bytes > allowed => Some(format!("{bytes} bytes allocated, {allowed} allowed")),
             Ok(reached) => {
                 shortest = shortest.min(spent).min(passed);
@@ -252,7 +290,10 @@ fn execute(
             }
         };
         if let Some(what) = what {
-            report.failure = Some(Failure { what, input: hex(input) });
+            report.failure = Some(Failure {
+                what,
+                input: hex(input),
+            });
             return None;
         }
     }
@@ -262,7 +303,11 @@ fn execute(
 /// How long the processor has worked for this thread; none where the system does not say.
 fn processor_time() -> Option<Duration> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    text.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+    text.split(' ')
+        .next()?
+        .parse()
+        .ok()
+        .map(Duration::from_nanos)
 }
 
 thread_local! {
@@ -278,7 +323,9 @@ pub fn note_panics() {
         let usual = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             if DRIVING.get() {
-                let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
+                let place = info
+                    .location()
+                    .map(|at| format!("{}:{}", at.file(), at.line()));
                 WHERE.set(place.unwrap_or_default());
             } else {
                 usual(info);
@@ -297,5 +344,7 @@ pub(crate) fn driving<T>(run: impl FnOnce() -> T) -> T {
 
 fn message(panic: &(dyn std::any::Any + Send)) -> &str {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("without a message")
+    owned
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("without a message")
 }

@@ -16,7 +16,9 @@ use anabranch_core::{
 /// Takes a payload that was judged acceptable into a document, and looks at everything after.
 pub(crate) fn accepted(judging: &Judging, payload: &[u8]) {
     let Judging { world, header, .. } = judging;
-    let kept = world.sealed(header, payload).expect("an accepted payload fits into a change set");
+    let kept = world
+        .sealed(header, payload)
+        .expect("an accepted payload fits into a change set");
     let mut document = world.document(&world.base);
     take(world, &mut document, kept.clone());
     let digest = whole(&document);
@@ -31,7 +33,10 @@ pub(crate) fn accepted(judging: &Judging, payload: &[u8]) {
         let received = other.receive(rest, &world.grounds());
         unstuck(&received.events);
         assert_eq!(other.digest(), digest, "another order gives another state");
-        assert_eq!(other.graph().lines().count(), document.graph().lines().count());
+        assert_eq!(
+            other.graph().lines().count(),
+            document.graph().lines().count()
+        );
     }
     edited(world, &mut document, &mut rng);
 }
@@ -46,7 +51,11 @@ fn take(world: &World, document: &mut Document, kept: Kept) {
     let id = kept.change.id();
     let received = document.receive(vec![kept], &world.grounds());
     unstuck(&received.events);
-    assert_eq!(document.state_of(&id), Some(State::Effective), "judged alike in the document");
+    assert_eq!(
+        document.state_of(&id),
+        Some(State::Effective),
+        "judged alike in the document"
+    );
 }
 
 /// Obeys its schema, is saved, and loads again with the same content; its digest.
@@ -55,12 +64,18 @@ pub(crate) fn whole(document: &Document) -> [u8; 32] {
     match document.engine() {
         EngineDoc::Record(record) => {
             let snapshot = record.save();
-            assert!(record.is_saved_by(&snapshot), "a snapshot loads with the same heads");
+            assert!(
+                record.is_saved_by(&snapshot),
+                "a snapshot loads with the same heads"
+            );
         }
         EngineDoc::Body(body) => {
             assert!(!body.is_poisoned());
             let state = body.save().expect("a body is saved");
-            let part = document.schema().and_then(|schema| schema.part(document.part())).expect("declared");
+            let part = document
+                .schema()
+                .and_then(|schema| schema.part(document.part()))
+                .expect("declared");
             if let PartShape::Body(shape) = &part.shape {
                 let mut again = body::BodyDoc::new(shape);
                 again.load(&state).expect("what was saved loads");
@@ -80,8 +95,15 @@ fn edited(world: &World, document: &mut Document, rng: &mut Rng) {
     match document.write(&world.pen(member, NOW + 2_000_000, None), &ask.draft()) {
         Ok(edited) => unstuck(edited.event.as_slice()),
         Err(error) => {
-            assert!(is_callers(&error), "an honest edit fails after it: {error} ({ask:?})");
-            assert_eq!(document.digest(), before, "and leaves the document as it was");
+            assert!(
+                is_callers(&error),
+                "an honest edit fails after it: {error} ({ask:?})"
+            );
+            assert_eq!(
+                document.digest(),
+                before,
+                "and leaves the document as it was"
+            );
         }
     }
     whole(document);
@@ -100,9 +122,10 @@ pub(crate) fn is_callers(error: &EditError) -> bool {
                 | Record::NotAtHeads { .. }
                 | Record::UnknownSchema { .. }
         ),
-        EditError::Body(error) => {
-            !matches!(error, Body::Refused(_) | Body::Stuck | Body::Poisoned | Body::UnknownChain { .. })
-        }
+        EditError::Body(error) => !matches!(
+            error,
+            Body::Refused(_) | Body::Stuck | Body::Poisoned | Body::UnknownChain { .. }
+        ),
         EditError::Part { .. } | EditError::NoStep(_) => true,
         EditError::Refused(_) | EditError::ChainClosed { .. } | EditError::Envelope(_) => false,
     }

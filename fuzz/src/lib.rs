@@ -96,7 +96,14 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The bytes of hexadecimal digits; blanks are passed over.
 pub fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = digits.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    let digits: Vec<u8> = digits
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .collect();
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    if digits.len() % 2 == 0 { digits.chunks(2).map(pair).collect() } else { None }
+    if digits.len().is_multiple_of(2) {
+        digits.chunks(2).map(pair).collect()
+    } else {
+        None
+    }
 }

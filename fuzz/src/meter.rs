@@ -26,7 +26,9 @@ pub(crate) fn judging<T>(judge: impl FnOnce() -> T) -> T {
 
 /// Runs something, and answers how much was allocated at a time meanwhile.
 pub(crate) fn measured<T>(run: impl FnOnce() -> T) -> (T, u64) {
-    let Some(meter) = METER.get() else { return (run(), 0) };
+    let Some(meter) = METER.get() else {
+        return (run(), 0);
+    };
     let (mut run, mut answer) = (Some(run), None);
     let bytes = meter(&mut || answer = run.take().map(|run| run()));
     (answer.expect("a meter runs what it measures"), bytes)

@@ -28,8 +28,12 @@ pub struct Scenario {
 }
 
 /// The documents that scenarios are about.
-const PARTS: [(&str, &str); 4] =
-    [("sampler", "record"), ("page", "body"), ("markdown", "body"), ("sampler", "log.remarks")];
+const PARTS: [(&str, &str); 4] = [
+    ("sampler", "record"),
+    ("page", "body"),
+    ("markdown", "body"),
+    ("sampler", "log.remarks"),
+];
 /// The member after the three, the reader: a gateway.
 const GATEWAY: usize = 4;
 
@@ -49,10 +53,21 @@ impl Scenario {
             }
             let (member, at) = (rng.below(3), NOW + 1_000_000 + rng.below(50) as u64);
             let ask = stock::ask(&mut rng, kind, part, &world.document(&views[member]));
-            let Ok(honest) = world.wrote(member, at, &views[member], &ask) else { continue };
+            let Ok(honest) = world.wrote(member, at, &views[member], &ask) else {
+                continue;
+            };
             let bend = rng.one_in(2);
-            let Some(kept) = (if bend { bent_of(&mut rng, &world, &honest) } else { Some(honest) }) else { continue };
-            if written.iter().any(|known| known.change.id() == kept.change.id()) {
+            let Some(kept) = (if bend {
+                bent_of(&mut rng, &world, &honest)
+            } else {
+                Some(honest)
+            }) else {
+                continue;
+            };
+            if written
+                .iter()
+                .any(|known| known.change.id() == kept.change.id())
+            {
                 continue;
             }
             bent += usize::from(bend);
@@ -64,7 +79,12 @@ impl Scenario {
             }
             written.push(kept);
         }
-        Scenario { base: sealed(&world, &world.base), beside: sealed(&world, &written), world, bent }
+        Scenario {
+            base: sealed(&world, &world.base),
+            beside: sealed(&world, &written),
+            world,
+            bent,
+        }
     }
 
     /// A replica that holds none of them.
@@ -87,8 +107,15 @@ impl Scenario {
 fn sealed(world: &World, kept: &[Kept]) -> Vec<Verified> {
     let seal = |kept: &Kept| {
         let origin = kept.change.header().chain.origin;
-        let member = world.members.iter().find(|member| member.origin == origin)?;
-        seal_verified(&SigningKey::from_bytes(&member.key), vec![kept.change.clone()]).ok()
+        let member = world
+            .members
+            .iter()
+            .find(|member| member.origin == origin)?;
+        seal_verified(
+            &SigningKey::from_bytes(&member.key),
+            vec![kept.change.clone()],
+        )
+        .ok()
     };
     kept.iter().filter_map(seal).flatten().collect()
 }
@@ -103,14 +130,23 @@ fn bent_of(rng: &mut Rng, world: &World, honest: &Kept) -> Option<Kept> {
         _ => payload = other(rng, header.engine, &payload)?,
     }
     let origin = header.chain.origin;
-    world.members.iter().find(|member| member.origin == origin)?;
+    world
+        .members
+        .iter()
+        .find(|member| member.origin == origin)?;
     let change = ChangeSet::new(header.describe(&payload), Payload::Present(payload)).ok()?;
-    Some(Kept { change, proof: None })
+    Some(Kept {
+        change,
+        proof: None,
+    })
 }
 
 fn other(rng: &mut Rng, engine: EngineKind, payload: &[u8]) -> Option<Vec<u8>> {
     match engine {
-        EngineKind::Automerge => Some(chunk::frame(chunk::CHANGE, &twist::operations(rng, chunk::body(payload)?)?)),
+        EngineKind::Automerge => Some(chunk::frame(
+            chunk::CHANGE,
+            &twist::operations(rng, chunk::body(payload)?)?,
+        )),
         EngineKind::Yrs => {
             let mut update = Update::parse(payload)?;
             let (client, clock) = (update.client, update.clock);
@@ -129,29 +165,49 @@ fn other(rng: &mut Rng, engine: EngineKind, payload: &[u8]) -> Option<Vec<u8>> {
 /// lane has too, or that of a member, which everybody can compute.
 fn foreign(rng: &mut Rng, world: &World, header: &mut Header, payload: &[u8]) -> Option<Vec<u8>> {
     if let Some(prev) = header.prev.take() {
-        header.deps.push(Dep { chain: header.chain, seq: header.seq - 1, id: prev });
+        header.deps.push(Dep {
+            chain: header.chain,
+            seq: header.seq - 1,
+            id: prev,
+        });
         header.deps.sort_unstable();
     }
     let gateway = &world.members[GATEWAY];
     header.on_behalf_of = Some(header.author);
     header.author = gateway.user;
-    header.chain = Chain { origin: gateway.origin, epoch: Epoch(0), lane: Lane(rng.below(3) as u16) };
+    header.chain = Chain {
+        origin: gateway.origin,
+        epoch: Epoch(0),
+        lane: Lane(rng.below(3) as u16),
+    };
     header.seq = 1;
     let victim = world.writer(rng.below(3), header.engine).actor;
     match header.engine {
         EngineKind::Automerge => {
-            let actor = if rng.one_in(2) { victim } else { Actor::Automerge([9; 16]) };
+            let actor = if rng.one_in(2) {
+                victim
+            } else {
+                Actor::Automerge([9; 16])
+            };
             header.actor = Some(actor);
-            let Actor::Automerge(actor) = actor else { return None };
+            let Actor::Automerge(actor) = actor else {
+                return None;
+            };
             let mut chunk = chunk::Chunk::parse(chunk::body(payload)?)?;
             (chunk.actor, chunk.seq) = (actor.to_vec(), 1);
             chunk.others.retain(|other| *other != actor);
             Some(chunk::frame(chunk::CHANGE, &chunk.body()))
         }
         EngineKind::Yrs => {
-            let actor = if rng.one_in(2) { victim } else { Actor::Yrs(99) };
+            let actor = if rng.one_in(2) {
+                victim
+            } else {
+                Actor::Yrs(99)
+            };
             header.actor = Some(actor);
-            let Actor::Yrs(client) = actor else { return None };
+            let Actor::Yrs(client) = actor else {
+                return None;
+            };
             let mut update = Update::parse(payload)?;
             update.become_first_of(client);
             Some(update.encode())

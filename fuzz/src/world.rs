@@ -10,7 +10,8 @@ use anabranch_core::{
     document::{Document, Draft, EditError, Event, Kept, Pen, State},
     hlc::Hlc,
     id::{
-        Actor, Chain, ChainIdx, EntityId, Epoch, Lane, OriginId, UserId, ViewId, automerge_actor, yrs_client,
+        Actor, Chain, ChainIdx, EntityId, Epoch, Lane, OriginId, UserId, ViewId, automerge_actor,
+        yrs_client,
     },
     judge::{Candidate, Grounds, Place, Rule, Writer},
     log::Entry,
@@ -129,19 +130,34 @@ impl World {
 
     /// A document that has taken these in.
     pub(crate) fn document(&self, kept: &[Kept]) -> Document {
-        let mut document = Document::new(self.entity, self.part, self.chain()).expect("the part is declared");
+        let mut document =
+            Document::new(self.entity, self.part, self.chain()).expect("the part is declared");
         let received = document.receive(kept.to_vec(), &self.grounds());
-        let effective = received.states.iter().all(|(_, state)| *state == State::Effective);
-        assert!(effective, "an honest history is accepted: {:?}", received.states);
+        let effective = received
+            .states
+            .iter()
+            .all(|(_, state)| *state == State::Effective);
+        assert!(
+            effective,
+            "an honest history is accepted: {:?}",
+            received.states
+        );
         document
     }
 
     /// Who writes for a member.
     pub(crate) fn writer(&self, member: usize, engine: EngineKind) -> Writer {
         let Member { origin, user, .. } = self.members[member];
-        let chain = Chain { origin, epoch: Epoch(0), lane: Lane(0) };
+        let chain = Chain {
+            origin,
+            epoch: Epoch(0),
+            lane: Lane(0),
+        };
         let standing = self.ground.standing();
-        let salt = standing.member(&origin, standing.tip().number).expect("admitted").salt;
+        let salt = standing
+            .member(&origin, standing.tip().number)
+            .expect("admitted")
+            .salt;
         let document = anabranch_core::id::DocumentId::of(&self.entity, self.part);
         let actor = match engine {
             EngineKind::Yrs => Actor::Yrs(yrs_client(&chain, &document, &salt)),
@@ -149,7 +165,11 @@ impl World {
                 Actor::Automerge(automerge_actor(&chain, &document, &salt))
             }
         };
-        Writer { chain, author: user, actor }
+        Writer {
+            chain,
+            author: user,
+            actor,
+        }
     }
 
     /// A member's pen at a wall clock, under a version of the schema (none: the newest).
@@ -159,7 +179,10 @@ impl World {
             Some(version) => Arc::clone(&chain[version as usize - 1]),
             None => self.schema(),
         };
-        let engine = schema.part(self.part).expect("the part is declared").engine();
+        let engine = schema
+            .part(self.part)
+            .expect("the part is declared")
+            .engine();
         Pen {
             workspace: self.lab.workspace,
             user: self.members[member].user,
@@ -180,7 +203,13 @@ impl World {
     }
 
     /// A member writes on top of `seen`; what it wrote.
-    pub(crate) fn wrote(&self, member: usize, at: u64, seen: &[Kept], ask: &Ask) -> Result<Kept, EditError> {
+    pub(crate) fn wrote(
+        &self,
+        member: usize,
+        at: u64,
+        seen: &[Kept],
+        ask: &Ask,
+    ) -> Result<Kept, EditError> {
         self.wrote_under(member, at, None, seen, ask)
     }
 
@@ -194,7 +223,10 @@ impl World {
     ) -> Result<Kept, EditError> {
         let mut document = self.document(seen);
         let edited = document.write(&self.pen(member, at, version), &ask.draft())?;
-        let kept = document.effective().into_iter().find(|kept| kept.change.id() == edited.id);
+        let kept = document
+            .effective()
+            .into_iter()
+            .find(|kept| kept.change.id() == edited.id);
         Ok(kept.expect("an own edit counts").clone())
     }
 
@@ -204,10 +236,17 @@ impl World {
         for round in 0..rounds {
             let member = rng.below(3);
             let ask = stock::ask(rng, self.kind, self.part, &self.document(&views[member]));
-            let (at, version) = (self.tick(), (self.kind == "sampler" && round < rounds / 2).then_some(1));
-            let newer = views[member].iter().any(|kept| kept.change.header().schema_version > 1);
+            let (at, version) = (
+                self.tick(),
+                (self.kind == "sampler" && round < rounds / 2).then_some(1),
+            );
+            let newer = views[member]
+                .iter()
+                .any(|kept| kept.change.header().schema_version > 1);
             let version = version.filter(|_| !newer);
-            let Ok(kept) = self.wrote_under(member, at, version, &views[member], &ask) else { continue };
+            let Ok(kept) = self.wrote_under(member, at, version, &views[member], &ask) else {
+                continue;
+            };
             views[member].push(kept);
             if rng.one_in(2) {
                 let (from, to) = (rng.below(3), rng.below(3));
@@ -236,15 +275,21 @@ impl World {
     pub(crate) fn sealed(&self, header: &Header, payload: &[u8]) -> Option<Kept> {
         let header = header.clone().describe(payload);
         let change = ChangeSet::new(header, Payload::Present(payload.to_vec())).ok()?;
-        Some(Kept { change, proof: None })
+        Some(Kept {
+            change,
+            proof: None,
+        })
     }
 }
 
 /// The place that a header names in a graph that holds all it depends on.
 fn place(graph: &Graph, header: &Header, schema: Arc<Schema>) -> Place {
     let known = graph.chain(&header.chain);
-    let mut deps: Vec<(ChainIdx, u64)> =
-        header.deps.iter().map(|dep| (graph.chain(&dep.chain).expect("known"), dep.seq)).collect();
+    let mut deps: Vec<(ChainIdx, u64)> = header
+        .deps
+        .iter()
+        .map(|dep| (graph.chain(&dep.chain).expect("known"), dep.seq))
+        .collect();
     deps.sort_unstable();
     let seen = graph.seen(known, &deps).expect("a frontier");
     Place {
@@ -261,7 +306,10 @@ fn place(graph: &Graph, header: &Header, schema: Arc<Schema>) -> Place {
 /// Adds what is not there yet.
 pub(crate) fn merge(into: &mut Vec<Kept>, from: &[Kept]) {
     for kept in from {
-        if !into.iter().any(|known| known.change.id() == kept.change.id()) {
+        if !into
+            .iter()
+            .any(|known| known.change.id() == kept.change.id())
+        {
             into.push(kept.clone());
         }
     }
@@ -297,15 +345,29 @@ impl Judging {
             }
         }
         let before = document.digest();
-        Judging { world, header, place, document, honest: payloads, before }
+        Judging {
+            world,
+            header,
+            place,
+            document,
+            honest: payloads,
+            before,
+        }
     }
 
     /// Judges a payload; nothing may change by it.
     pub(crate) fn judge(&mut self, payload: &[u8]) -> Result<(), Rule> {
-        let candidate = Candidate { place: &self.place, payload };
+        let candidate = Candidate {
+            place: &self.place,
+            payload,
+        };
         let (engine, part) = (self.document.engine_mut(), self.world.part);
         let verdict = crate::meter::judging(|| engine.judge(part, &candidate).map(drop));
-        assert_eq!(self.document.digest(), self.before, "judging changes nothing");
+        assert_eq!(
+            self.document.digest(),
+            self.before,
+            "judging changes nothing"
+        );
         verdict
     }
 }
@@ -313,6 +375,9 @@ impl Judging {
 /// That an engine never stopped.
 pub(crate) fn unstuck(events: &[Event]) {
     for event in events {
-        assert!(!matches!(event, Event::Stuck { .. }), "the engine stopped at what its gate let pass");
+        assert!(
+            !matches!(event, Event::Stuck { .. }),
+            "the engine stopped at what its gate let pass"
+        );
     }
 }

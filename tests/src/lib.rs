@@ -12,11 +12,13 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`bench`] | the benchmark |
 //! | [`ledger`] | the table of finished capabilities, and what is wrong with it |
 //! | [`licence`] | whether a licence expression is allowed |
 //! | [`repository`] | the repository's own files |
 //! | [`session`] | a recorded session of typing, made from the history of documents |
 
+pub mod bench;
 pub mod ledger;
 pub mod licence;
 pub mod repository;

@@ -15,7 +15,12 @@ use anabranch_core::{
 use common::*;
 
 /// Gives `items` to an empty replica in an order and in batches that the seed decides.
-fn deliver(lab: &Lab, known: u64, items: &[Item], rng: &mut Rng) -> anabranch_core::replica::Replica {
+fn deliver(
+    lab: &Lab,
+    known: u64,
+    items: &[Item],
+    rng: &mut Rng,
+) -> anabranch_core::replica::Replica {
     let mut order: Vec<&Item> = items.iter().collect();
     rng.shuffle(&mut order);
     let mut replica = lab.replica_at(known);
@@ -43,7 +48,11 @@ fn all_agree(lab: &Lab, known: u64, items: &[Item], orders: u64) -> [u8; 32] {
     for seed in 0..orders {
         let replica = deliver(lab, known, items, &mut Rng::new(seed));
         let now = replica.digest();
-        assert_eq!(*digest.get_or_insert(now), now, "order {seed} gives another state");
+        assert_eq!(
+            *digest.get_or_insert(now),
+            now,
+            "order {seed} gives another state"
+        );
     }
     digest.unwrap()
 }
@@ -61,11 +70,25 @@ fn any_order_and_any_batches_of_a_busy_session_give_one_state() {
             for document in station.replica.documents() {
                 let other = fresh.document(document.entity(), document.part()).unwrap();
                 for aside in document.asides() {
-                    panic!("{:?} {:?} {}", aside.state, aside.kept.change.header(), document.part());
+                    panic!(
+                        "{:?} {:?} {}",
+                        aside.state,
+                        aside.kept.change.header(),
+                        document.part()
+                    );
                 }
-                assert_eq!(shown(document), shown(other), "{} differs, seed {seed}", document.part());
+                assert_eq!(
+                    shown(document),
+                    shown(other),
+                    "{} differs, seed {seed}",
+                    document.part()
+                );
             }
-            assert_eq!(station.replica.digest(), digest, "a replica that took part differs, seed {seed}");
+            assert_eq!(
+                station.replica.digest(),
+                digest,
+                "a replica that took part differs, seed {seed}"
+            );
         }
     }
 }
@@ -105,7 +128,14 @@ fn a_cloned_device_forks_and_every_replica_counts_the_same_half_until_the_ordere
         session.title(1, page, "built on it");
         let third = session.flush(1);
         let mut items: Vec<Item> = session.all().into_iter().map(Item::Change).collect();
-        items.extend(first.iter().chain(&second).chain(&third).cloned().map(Item::Change));
+        items.extend(
+            first
+                .iter()
+                .chain(&second)
+                .chain(&third)
+                .cloned()
+                .map(Item::Change),
+        );
         let known = session.known();
         let before = all_agree(&session.lab, known, &items, 12);
         let winner = second[0].change.id();
@@ -113,7 +143,11 @@ fn a_cloned_device_forks_and_every_replica_counts_the_same_half_until_the_ordere
         items.push(Item::Control(ruling));
         let after = all_agree(&session.lab, known, &items, 12);
         let by_id_alone = first[0].change.id() > second[0].change.id();
-        assert_eq!(before == after, by_id_alone, "the ruling decides, seed {seed}");
+        assert_eq!(
+            before == after,
+            by_id_alone,
+            "the ruling decides, seed {seed}"
+        );
     }
 }
 
@@ -129,7 +163,9 @@ fn a_revocation_cuts_the_same_change_sets_whether_it_came_before_or_after_them()
     session.title(2, page, "built on what goes");
     let built = session.flush(2);
     let known = session.known();
-    let cut = vec![Cut { last: slot_of(&kept[0]) }];
+    let cut = vec![Cut {
+        last: slot_of(&kept[0]),
+    }];
     let origin = kept[0].change.header().chain.origin;
     let revoke = session.lab.sign(ControlBody::Revoke { origin, cut });
     let changes = [kept, gone, built].concat();
@@ -165,22 +201,44 @@ fn a_late_refusal_takes_its_descendants_along_and_both_authors_make_their_own_wo
     let (y, z) = (session.flush(1), session.flush(0));
     session.settle_with(&[x.clone(), y, z].concat());
     let (slot, id) = (slot_of(&x[0]), x[0].change.id());
-    session.lab.record(ControlBody::Refuse { slot, id, reason: RefuseReason::Policy("row".to_owned()) });
+    session.lab.record(ControlBody::Refuse {
+        slot,
+        id,
+        reason: RefuseReason::Policy("row".to_owned()),
+    });
     for station in 0..2 {
-        let document = session.lab.stations[station].replica.document(&page, "record").unwrap();
+        let document = session.lab.stations[station]
+            .replica
+            .document(&page, "record")
+            .unwrap();
         assert_eq!(title(document), None, "the refused title shows nowhere");
         assert!(tags(document).is_empty(), "what stood on it does not count");
         assert!(matches!(document.state_of(&id), Some(State::Excluded(_))));
         let rebased = session.lab.stations[station].replica.rebase(NOW).unwrap();
         assert_eq!(rebased.again.len(), 1, "own tag is made again, once");
-        assert_eq!(rebased.returned.len(), usize::from(station == 0), "the refused edit comes back");
-        assert_eq!(session.lab.stations[station].replica.rebase(NOW).unwrap().again.len(), 0);
+        assert_eq!(
+            rebased.returned.len(),
+            usize::from(station == 0),
+            "the refused edit comes back"
+        );
+        assert_eq!(
+            session.lab.stations[station]
+                .replica
+                .rebase(NOW)
+                .unwrap()
+                .again
+                .len(),
+            0
+        );
     }
     session.settle();
     for station in &session.lab.stations {
         let document = station.replica.document(&page, "record").unwrap();
         assert_eq!(tags(document), ["from-a", "from-b"]);
-        assert_eq!(station.replica.digest(), session.lab.stations[0].replica.digest());
+        assert_eq!(
+            station.replica.digest(),
+            session.lab.stations[0].replica.digest()
+        );
     }
 }
 
@@ -201,7 +259,10 @@ fn nothing_is_made_again_without_a_record() {
     }
     // The ruling names a winner: only the loser's author makes its edit again, under a new epoch.
     let slot = slot_of(&first[0]);
-    session.lab.record(ControlBody::Fork { slot, winner: first[0].change.id() });
+    session.lab.record(ControlBody::Fork {
+        slot,
+        winner: first[0].change.id(),
+    });
     let won = session.lab.stations[0].replica.rebase(NOW).unwrap();
     let lost = session.lab.stations[copy].replica.rebase(NOW).unwrap();
     assert_eq!((won.again.len(), lost.again.len()), (0, 1));
@@ -217,10 +278,14 @@ fn two_windows_of_one_device_write_in_lanes_of_their_own() {
     let page = session.entity("page");
     session.title(0, page, "one");
     let pen = *session.lab.stations[0].replica.pen().unwrap();
-    session.lab.stations[0].replica.take_pen(Pen { lane: Lane(1), ..pen });
+    session.lab.stations[0].replica.take_pen(Pen {
+        lane: Lane(1),
+        ..pen
+    });
     session.title(0, page, "two");
     let flushed = session.flush(0);
-    let chains: std::collections::BTreeSet<_> = flushed.iter().map(|s| s.change.header().chain).collect();
+    let chains: std::collections::BTreeSet<_> =
+        flushed.iter().map(|s| s.change.header().chain).collect();
     assert_eq!(chains.len(), 2);
     let items: Vec<Item> = flushed.into_iter().map(Item::Change).collect();
     all_agree(&session.lab, session.known(), &items, 4);
@@ -236,9 +301,40 @@ fn a_reader_a_stranger_and_another_kind_are_refused_by_the_envelope() {
     let reader = session.lab.admit(Role::Reader);
     let text = session.write_error(reader, page);
     assert!(text.contains("accepts the change sets of"), "{text}");
-    let wrong = EntityId { creator: page.creator, nonce: [9; 16] };
+    let wrong = EntityId {
+        creator: page.creator,
+        nonce: [9; 16],
+    };
     let text = session.write_error_kind(0, wrong);
     assert!(text.contains("another kind"), "{text}");
     empty.receive(NOW, signed.iter().map(verified).collect());
-    assert_eq!(title(empty.document(&page, "record").unwrap()), Some("fine".to_owned()));
+    assert_eq!(
+        title(empty.document(&page, "record").unwrap()),
+        Some("fine".to_owned())
+    );
+}
+
+#[test]
+fn an_intake_that_meets_a_fork_reports_what_counts_afterwards() {
+    let mut session = Session::new(21, 2);
+    let page = session.entity("page");
+    session.title(0, page, "one");
+    session.settle();
+    let copy = session.clone_station(0);
+    session.title(0, page, "a");
+    session.title(copy, page, "b");
+    let mut halves = [session.flush(0), session.flush(copy)];
+    halves.sort_by_key(|half| half[0].change.id());
+    let [smaller, larger] = halves;
+    let reader = &mut session.lab.stations[1];
+    reader.receive(NOW, larger.clone());
+    let (intake, _) = reader.receive(NOW, smaller.clone());
+    let said: Vec<_> = intake.arrivals.iter().map(|a| (a.id, &a.state)).collect();
+    assert_eq!(said, [(smaller[0].change.id(), &State::Effective)]);
+    let document = reader.replica.document(&page, "record").unwrap();
+    let winner = smaller[0].change.id();
+    assert_eq!(
+        document.state_of(&larger[0].change.id()),
+        Some(State::Forked { winner })
+    );
 }

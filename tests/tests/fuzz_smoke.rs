@@ -2,16 +2,10 @@
 //! stand how often, from which seed, and what is printed. See `fuzz/src/lib.rs`.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use anabranch_fuzz::{Rng, Report, Target, Watch, drive, hex, set_meter, targets, unhex};
+use anabranch_fuzz::{Report, Rng, Target, Watch, drive, hex, set_meter, targets, unhex};
 use std::{
-    collections::hash_map::RandomState,
-    fs,
-    hash::BuildHasher,
-    path::Path,
-    process,
-    sync::Mutex,
-    thread,
-    time::Duration,
+    collections::hash_map::RandomState, fs, hash::BuildHasher, path::Path, process, sync::Mutex,
+    thread, time::Duration,
 };
 
 /// How often each target is executed where the environment says nothing.
@@ -22,13 +16,22 @@ const NEVER_ENDS: Duration = Duration::from_secs(30);
 
 fn setting(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;
-    Some(value.trim().parse().unwrap_or_else(|_| panic!("{name} is a number, not `{value}`")))
+    Some(
+        value
+            .trim()
+            .parse()
+            .unwrap_or_else(|_| panic!("{name} is a number, not `{value}`")),
+    )
 }
 
 /// Inputs that were found before.
 fn corpus(target: &Target) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target.name);
-    let Ok(files) = fs::read_dir(folder) else { return Vec::new() };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../fuzz/corpus")
+        .join(target.name);
+    let Ok(files) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
     paths.sort();
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
@@ -45,12 +48,21 @@ fn every_target_holds() {
     if let Ok(input) = std::env::var("ANABRANCH_FUZZ_INPUT") {
         let input = unhex(&input).expect("ANABRANCH_FUZZ_INPUT is hexadecimal");
         let report = drive(&wanted[0], 0, 0, &[], &Watch::default());
-        println!("{} on {}: {:?}", report.name, hex(&input), (wanted[0].run)(&input));
+        println!(
+            "{} on {}: {:?}",
+            report.name,
+            hex(&input),
+            (wanted[0].run)(&input)
+        );
         return;
     }
-    let seed = setting("ANABRANCH_FUZZ_SEED").unwrap_or_else(|| RandomState::new().hash_one(0u8) >> 16);
+    let seed =
+        setting("ANABRANCH_FUZZ_SEED").unwrap_or_else(|| RandomState::new().hash_one(0u8) >> 16);
     let executions = setting("ANABRANCH_FUZZ_EXECUTIONS").unwrap_or(EXECUTIONS);
-    println!("ANABRANCH_FUZZ_SEED={seed}, {executions} executions of each of {} targets", wanted.len());
+    println!(
+        "ANABRANCH_FUZZ_SEED={seed}, {executions} executions of each of {} targets",
+        wanted.len()
+    );
 
     // The longest first, so that both threads end at about the same time.
     wanted.sort_by_key(|target| !target.applies);
@@ -63,13 +75,19 @@ fn every_target_holds() {
             .map(|watch| {
                 let work = || {
                     while let Some(target) = next(&queue) {
-                        let own = target.name.bytes().fold(seed, |seed, byte| Rng::new(seed ^ u64::from(byte)).next());
+                        let own = target
+                            .name
+                            .bytes()
+                            .fold(seed, |seed, byte| Rng::new(seed ^ u64::from(byte)).next());
                         let report = drive(&target, executions, own, &corpus(&target), watch);
                         println!("{report}");
                         reports.lock().unwrap().push(report);
                     }
                 };
-                thread::Builder::new().stack_size(2 << 20).spawn_scoped(scope, work).unwrap()
+                thread::Builder::new()
+                    .stack_size(2 << 20)
+                    .spawn_scoped(scope, work)
+                    .unwrap()
             })
             .collect();
         while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
@@ -84,11 +102,25 @@ fn every_target_holds() {
         }
     });
     let reports = reports.into_inner().unwrap();
-    let failed: Vec<_> = reports.iter().filter(|report| report.failure.is_some()).map(|r| r.name).collect();
-    assert!(failed.is_empty(), "seed {seed}: {failed:?} failed, see above");
-    for report in reports.iter().filter(|report| report.applies && report.executions >= 5_000) {
+    let failed: Vec<_> = reports
+        .iter()
+        .filter(|report| report.failure.is_some())
+        .map(|r| r.name)
+        .collect();
+    assert!(
+        failed.is_empty(),
+        "seed {seed}: {failed:?} failed, see above"
+    );
+    for report in reports
+        .iter()
+        .filter(|report| report.applies && report.executions >= 5_000)
+    {
         let percent = report.applied_percent();
-        assert!(percent >= 10.0, "{}: {percent:.1} % reach apply, 10 % are wanted", report.name);
+        assert!(
+            percent >= 10.0,
+            "{}: {percent:.1} % reach apply, 10 % are wanted",
+            report.name
+        );
     }
 }
 

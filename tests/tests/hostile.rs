@@ -8,7 +8,8 @@
 
 use anabranch_core::changeset::EngineKind;
 use anabranch_fuzz::{
-    Reached, Report, Target, Watch, attack, body, change_set, crafted, hex, note_panics, record, set_meter, unhex,
+    Reached, Report, Target, Watch, attack, body, change_set, crafted, hex, note_panics, record,
+    set_meter, unhex,
 };
 use std::{thread, time::Duration};
 
@@ -30,20 +31,29 @@ const YRS: [&str; 2] = [
 
 /// The bytes of a file's rows: the last of its columns.
 fn rows(files: [&str; 2]) -> Vec<Vec<u8>> {
-    let lines = files.into_iter().flat_map(str::lines).filter(|line| !line.starts_with('#'));
-    lines.map(|line| unhex(line.rsplit('\t').next().unwrap()).unwrap()).collect()
+    let lines = files
+        .into_iter()
+        .flat_map(str::lines)
+        .filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| unhex(line.rsplit('\t').next().unwrap()).unwrap())
+        .collect()
 }
 
 /// Every payload for an engine.
 fn payloads(engine: EngineKind) -> Vec<Vec<u8>> {
     match engine {
-        EngineKind::Automerge => {
-            rows(AUTOMERGE).into_iter().chain(crafted::changes().into_iter().map(|(_, bytes)| bytes)).collect()
-        }
+        EngineKind::Automerge => rows(AUTOMERGE)
+            .into_iter()
+            .chain(crafted::changes().into_iter().map(|(_, bytes)| bytes))
+            .collect(),
         EngineKind::Yrs => {
             let authors = body::authors().into_iter().step_by(2);
             let crafted = authors.flat_map(|(client, clock)| crafted::updates(client, clock));
-            rows(YRS).into_iter().chain(crafted.map(|(_, bytes)| bytes)).collect()
+            rows(YRS)
+                .into_iter()
+                .chain(crafted.map(|(_, bytes)| bytes))
+                .collect()
         }
         EngineKind::Log => rows(AUTOMERGE).into_iter().chain(rows(YRS)).collect(),
     }
@@ -63,7 +73,9 @@ fn withstands(target: &Target, rows: &[Vec<Vec<u8>>], mutations: usize) -> Repor
         // The stack that a server's worker has.
         let attacking = thread::Builder::new().stack_size(2 << 20);
         let attacking = attacking
-            .spawn_scoped(scope, || attack(target, rows, mutations, SEED, |_| ALLOWED_BYTES, &watch))
+            .spawn_scoped(scope, || {
+                attack(target, rows, mutations, SEED, |_| ALLOWED_BYTES, &watch)
+            })
             .unwrap();
         while !attacking.is_finished() {
             thread::sleep(Duration::from_millis(50));
@@ -74,7 +86,10 @@ fn withstands(target: &Target, rows: &[Vec<Vec<u8>>], mutations: usize) -> Repor
         }
         attacking.join().unwrap()
     });
-    println!("{} inputs and {mutations} mutations of each\n{report}", rows.len());
+    println!(
+        "{} inputs and {mutations} mutations of each\n{report}",
+        rows.len()
+    );
     assert!(report.failure.is_none(), "{:?}", report.failure);
     report
 }
@@ -84,7 +99,11 @@ fn refused_as_they_are(target: &Target, payloads: &[Vec<u8>], worlds: usize) {
     for payload in payloads {
         for world in 0..worlds as u8 {
             let reached = (target.run)(&[&[world, 0], payload.as_slice()].concat());
-            assert!(matches!(reached, Reached::Rejected(_)), "{}: {reached:?}", hex(payload));
+            assert!(
+                matches!(reached, Reached::Rejected(_)),
+                "{}: {reached:?}",
+                hex(payload)
+            );
         }
     }
 }
@@ -94,7 +113,10 @@ fn hostile_changes_do_no_harm_to_records() {
     let known = rows(AUTOMERGE);
     assert_eq!(known.len(), 138 + 5, "the whole collection");
     let payloads = payloads(EngineKind::Automerge);
-    let sent: Vec<Vec<Vec<u8>>> = payloads.iter().map(|bytes| record::sending(bytes)).collect();
+    let sent: Vec<Vec<Vec<u8>>> = payloads
+        .iter()
+        .map(|bytes| record::sending(bytes))
+        .collect();
     let report = withstands(&record::TARGET, &sent, mutations());
     assert!(report.refused.len() > 30, "too few rules are met");
     refused_as_they_are(&record::TARGET, &known, record::WORLDS);
@@ -116,7 +138,11 @@ fn hostile_change_sets_do_no_harm_to_replicas() {
     let engines = [EngineKind::Automerge, EngineKind::Yrs, EngineKind::Log];
     let sent: Vec<Vec<Vec<u8>>> = engines
         .into_iter()
-        .flat_map(|engine| payloads(engine).into_iter().map(move |payload| change_set::sending(engine, &payload)))
+        .flat_map(|engine| {
+            payloads(engine)
+                .into_iter()
+                .map(move |payload| change_set::sending(engine, &payload))
+        })
         .filter(|inputs| !inputs.is_empty())
         .collect();
     let report = withstands(&change_set::TARGET, &sent, mutations() / 10);

@@ -7,7 +7,7 @@ use crate::{
 };
 use anabranch::{
     core::{
-        changeset::{Header, Payload, ChangeSet, Signed},
+        changeset::{ChangeSet, Header, Payload, Signed},
         control::Role,
         document::{Draft, EngineDoc, State},
         id::{EntityId, ViewId},
@@ -35,7 +35,8 @@ pub struct Demo {}
 impl Demo {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let trace = trace::parse(SESSION)?;
-        let played = play(&trace, &mut replay::progress()).map_err(|error| replay::failure(&error))?;
+        let played =
+            play(&trace, &mut replay::progress()).map_err(|error| replay::failure(&error))?;
         let task = task()?;
         let holds = played.text_matches
             && played.converged
@@ -56,6 +57,9 @@ impl Demo {
         })
     }
 }
+
+/// What a forger does to a header and its payload.
+type Bend = fn(&mut Header, &mut Vec<u8>);
 
 /// What became of the task that both edited.
 struct Task {
@@ -80,45 +84,100 @@ impl Forged {
 
 /// Two people edit one task apart; a third forges changes.
 fn task() -> Result<Task, Failure> {
-    let schema = ["task", "email"].iter().filter_map(|kind| catalogue::schema(kind)).collect();
+    let schema = ["task", "email"]
+        .iter()
+        .filter_map(|kind| catalogue::schema(kind))
+        .collect();
     let mut lab = Lab::new(2, schema);
     let [ana, bo, mallory] = [(); 3].map(|()| lab.admit(Role::Member));
     let task = lab.entity(lab.owner, "task");
-    write(&mut lab, ana, task, &[put("title", "Mend the weir"), put("status", "open"), put("estimate_minutes", 90)])?;
+    write(
+        &mut lab,
+        ana,
+        task,
+        &[
+            put("title", "Mend the weir"),
+            put("status", "open"),
+            put("estimate_minutes", 90),
+        ],
+    )?;
     share(&mut lab, ana, &[bo, mallory])?;
     // Apart: nobody hears of the other.
-    write(&mut lab, ana, task, &[put("status", "doing"), add("labels", "river"), put("estimate_minutes", 120)])?;
-    write(&mut lab, bo, task, &[put("assignee", "bo"), add("labels", "urgent"), put("estimate_minutes", 240)])?;
+    write(
+        &mut lab,
+        ana,
+        task,
+        &[
+            put("status", "doing"),
+            add("labels", "river"),
+            put("estimate_minutes", 120),
+        ],
+    )?;
+    write(
+        &mut lab,
+        bo,
+        task,
+        &[
+            put("assignee", "bo"),
+            add("labels", "urgent"),
+            put("estimate_minutes", 240),
+        ],
+    )?;
     write(&mut lab, bo, task, &[put("status", "blocked")])?;
     // Together again.
     share(&mut lab, ana, &[bo, mallory])?;
     share(&mut lab, bo, &[ana, mallory])?;
     let before = station(&lab, ana)?.replica.digest();
     let forged = forge(&mut lab, mallory, task, &[ana, bo])?;
-    let digests: Vec<_> = [ana, bo].iter().filter_map(|at| lab.stations.get(*at)).map(|s| s.replica.digest()).collect();
+    let digests: Vec<_> = [ana, bo]
+        .iter()
+        .filter_map(|at| lab.stations.get(*at))
+        .map(|s| s.replica.digest())
+        .collect();
     let view = view(&lab, ana, task)?;
     Ok(Task {
         agree: digests.iter().all(|digest| *digest == before),
-        conflicts: view.conflicts.iter().map(|conflict| conflict.field.join(".")).collect(),
-        view: view.fields.into_iter().filter(|(_, value)| !is_empty(value)).collect(),
+        conflicts: view
+            .conflicts
+            .iter()
+            .map(|conflict| conflict.field.join("."))
+            .collect(),
+        view: view
+            .fields
+            .into_iter()
+            .filter(|(_, value)| !is_empty(value))
+            .collect(),
         forged,
     })
 }
 
 /// Mallory holds a valid key and signs what the rules forbid.
-fn forge(lab: &mut Lab, mallory: usize, task: EntityId, others: &[usize]) -> Result<Vec<Forged>, Failure> {
+fn forge(
+    lab: &mut Lab,
+    mallory: usize,
+    task: EntityId,
+    others: &[usize],
+) -> Result<Vec<Forged>, Failure> {
     write(lab, mallory, task, &[put("priority", "urgent")])?;
     let sealed = station_mut(lab, mallory)?.flush().map_err(broken)?;
-    let Some(honest) = sealed.first() else { return Err(broken("nothing was sealed")) };
-    let bent: [(&'static str, fn(&mut Header, &mut Vec<u8>)); 3] = [
-        ("one byte of the engine's change is another", |_, payload| {
-            if let Some(byte) = payload.last_mut() {
-                *byte ^= 1;
-            }
-        }),
-        ("the stamp lies in 2099, the change inside says otherwise", |header, _| {
-            header.hlc = anabranch::core::hlc::Hlc::new(4_070_908_800_000, 0);
-        }),
+    let Some(honest) = sealed.first() else {
+        return Err(broken("nothing was sealed"));
+    };
+    let bent: [(&'static str, Bend); 3] = [
+        (
+            "one byte of the engine's change is another",
+            |_, payload| {
+                if let Some(byte) = payload.last_mut() {
+                    *byte ^= 1;
+                }
+            },
+        ),
+        (
+            "the stamp lies in 2099, the change inside says otherwise",
+            |header, _| {
+                header.hlc = anabranch::core::hlc::Hlc::new(4_070_908_800_000, 0);
+            },
+        ),
         ("the header names another user as author", |header, _| {
             header.author = anabranch::core::id::UserId([7; 16]);
         }),
@@ -126,34 +185,51 @@ fn forge(lab: &mut Lab, mallory: usize, task: EntityId, others: &[usize]) -> Res
     let mut all = Vec::new();
     for (what, bend) in bent {
         let (mut header, payload) = honest.change.clone().into_parts();
-        let Payload::Present(mut bytes) = payload else { continue };
+        let Payload::Present(mut bytes) = payload else {
+            continue;
+        };
         bend(&mut header, &mut bytes);
-        let change = ChangeSet::new(header.describe(&bytes), Payload::Present(bytes)).map_err(broken)?;
+        let change =
+            ChangeSet::new(header.describe(&bytes), Payload::Present(bytes)).map_err(broken)?;
         let key = station(lab, mallory)?.key.clone();
         let signed = anabranch::core::changeset::seal(&key, vec![change]).map_err(broken)?;
-        all.push(Forged { what, refused: refusal(lab, others, &signed)? });
+        all.push(Forged {
+            what,
+            refused: refusal(lab, others, &signed)?,
+        });
     }
     // The signature of one change set under another one's header.
     let (mut header, payload) = honest.change.clone().into_parts();
     header.seq = header.seq.saturating_add(0);
     header.hlc = anabranch::core::hlc::Hlc(header.hlc.0.saturating_add(1));
     let change = ChangeSet::new(header, payload).map_err(broken)?;
-    let stolen = vec![Signed { change, proof: honest.proof.clone() }];
-    all.push(Forged { what: "a signature taken from another change set", refused: refusal(lab, others, &stolen)? });
+    let stolen = vec![Signed {
+        change,
+        proof: honest.proof.clone(),
+    }];
+    all.push(Forged {
+        what: "a signature taken from another change set",
+        refused: refusal(lab, others, &stolen)?,
+    });
     Ok(all)
 }
 
 /// What all the others say of a forged change: its rule, if every one refuses it by the same.
-fn refusal(lab: &mut Lab, others: &[usize], signed: &[Signed]) -> Result<Option<(String, String)>, Failure> {
+fn refusal(
+    lab: &mut Lab,
+    others: &[usize],
+    signed: &[Signed],
+) -> Result<Option<(String, String)>, Failure> {
     let mut said = None;
     for at in others {
         let station = station_mut(lab, *at)?;
         let (intake, unsigned) = station.receive(NOW_MS, signed.to_vec());
         let now = match intake.arrivals.first().map(|arrival| &arrival.state) {
             Some(State::Refused(rule)) => (rule.code().to_owned(), rule.to_string()),
-            None if unsigned > 0 => {
-                ("signature".to_owned(), "the signature is not one of its origin over this change set".to_owned())
-            }
+            None if unsigned > 0 => (
+                "signature".to_owned(),
+                "the signature is not one of its origin over this change set".to_owned(),
+            ),
             Some(_) | None => return Ok(None),
         };
         if said.get_or_insert_with(|| now.clone()) != &now {
@@ -164,7 +240,13 @@ fn refusal(lab: &mut Lab, others: &[usize], signed: &[Signed]) -> Result<Option<
 }
 
 fn page(played: &Played, task: &Task) -> Page {
-    let yes = |holds: bool| if holds { (Tone::Good, "yes") } else { (Tone::Bad, "NO") };
+    let yes = |holds: bool| {
+        if holds {
+            (Tone::Good, "yes")
+        } else {
+            (Tone::Bad, "NO")
+        }
+    };
     let (tone, word) = yes(played.text_matches && played.converged);
     let mut page = Page::new()
         .line(Tone::Strong, "1  Two people write one document at the same time, apart and together")
@@ -194,9 +276,14 @@ fn page(played: &Played, task: &Task) -> Page {
     page = page.table(&rows);
     if !task.conflicts.is_empty() {
         let fields = task.conflicts.join(", ");
-        page = page.line(Tone::Plain, format!("   written by both, all values kept in view: {fields}"));
+        page = page.line(
+            Tone::Plain,
+            format!("   written by both, all values kept in view: {fields}"),
+        );
     }
-    page = page.gap().line(Tone::Strong, "3  A member with a valid key forges changes");
+    page = page
+        .gap()
+        .line(Tone::Strong, "3  A member with a valid key forges changes");
     for forged in &task.forged {
         page = page.line(Tone::Plain, format!("   {}", forged.what));
         page = match &forged.refused {
@@ -208,7 +295,11 @@ fn page(played: &Played, task: &Task) -> Page {
         };
     }
     let (tone, word) = yes(task.agree);
-    page.piece(Tone::Plain, "   the documents are as before, the same for both: ").line(tone, word)
+    page.piece(
+        Tone::Plain,
+        "   the documents are as before, the same for both: ",
+    )
+    .line(tone, word)
 }
 
 /// What a field of the task means, in a few words.
@@ -231,21 +322,38 @@ fn is_empty(value: &Value) -> bool {
         Value::Text(text) => text.is_empty(),
         Value::List(items) => items.is_empty(),
         Value::Map(entries) => entries.values().all(is_empty),
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::Time(_) => false,
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::Time(_) => {
+            false
+        }
     }
 }
 
 fn put(field: &str, value: impl Into<Value>) -> RecordOp {
-    RecordOp::Put { field: vec![field.to_owned()], value: value.into() }
+    RecordOp::Put {
+        field: vec![field.to_owned()],
+        value: value.into(),
+    }
 }
 
 fn add(field: &str, value: &str) -> RecordOp {
-    RecordOp::Add { field: vec![field.to_owned()], value: value.into() }
+    RecordOp::Add {
+        field: vec![field.to_owned()],
+        value: value.into(),
+    }
 }
 
 fn write(lab: &mut Lab, at: usize, task: EntityId, ops: &[RecordOp]) -> Result<(), Failure> {
     let replica = &mut station_mut(lab, at)?.replica;
-    replica.write(NOW_MS, "task", task, "record", ViewId(0), &Draft::Record(ops)).map_err(broken)?;
+    replica
+        .write(
+            NOW_MS,
+            "task",
+            task,
+            "record",
+            ViewId(0),
+            &Draft::Record(ops),
+        )
+        .map_err(broken)?;
     Ok(())
 }
 
@@ -258,7 +366,11 @@ fn share(lab: &mut Lab, from: usize, to: &[usize]) -> Result<(), Failure> {
 }
 
 fn view(lab: &Lab, at: usize, task: EntityId) -> Result<RecordView, Failure> {
-    match station(lab, at)?.replica.document(&task, "record").map(|document| document.engine()) {
+    match station(lab, at)?
+        .replica
+        .document(&task, "record")
+        .map(|document| document.engine())
+    {
         Some(EngineDoc::Record(record)) => Ok(record.project(&unnumbered)),
         Some(EngineDoc::Body(_) | EngineDoc::Log(_)) | None => Err(broken("the task is not there")),
     }
@@ -269,10 +381,15 @@ fn station(lab: &Lab, at: usize) -> Result<&anabranch::core::sim::Station, Failu
 }
 
 fn station_mut(lab: &mut Lab, at: usize) -> Result<&mut anabranch::core::sim::Station, Failure> {
-    lab.stations.get_mut(at).ok_or_else(|| broken("no such device"))
+    lab.stations
+        .get_mut(at)
+        .ok_or_else(|| broken("no such device"))
 }
 
 /// The demonstration's own script did what it may not: a defect, never the user's fault.
 fn broken(error: impl std::fmt::Display) -> Failure {
-    Failure::new(Fault::Corruption, anyhow::anyhow!("the demonstration failed: {error}"))
+    Failure::new(
+        Fault::Corruption,
+        anyhow::anyhow!("the demonstration failed: {error}"),
+    )
 }

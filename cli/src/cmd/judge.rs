@@ -59,7 +59,9 @@ pub struct Judge {
 
 impl Judge {
     pub(super) fn run(self) -> Result<Answer, Failure> {
-        let most = limits::PAYLOAD_BYTES_MAX.saturating_add(limits::HEADER_BYTES_MAX).saturating_mul(4);
+        let most = limits::PAYLOAD_BYTES_MAX
+            .saturating_add(limits::HEADER_BYTES_MAX)
+            .saturating_mul(4);
         let bytes = bounded::read(&self.file, most)?;
         let verdict = match self.engine {
             Engine::Changeset => self.change_set(&bytes)?,
@@ -83,9 +85,15 @@ impl Judge {
             Err(rule) => return Ok(Verdict::Refuse(rule.into())),
         };
         let intake = replica.receive(NOW_MS, vec![verified]);
-        let state = intake.arrivals.into_iter().find(|arrival| arrival.id == id).map(|a| a.state);
+        let state = intake
+            .arrivals
+            .into_iter()
+            .find(|arrival| arrival.id == id)
+            .map(|a| a.state);
         state.as_ref().and_then(State::verdict).ok_or_else(|| {
-            let error = anyhow::anyhow!("the change set is excluded by the bundle's control log, not judged");
+            let error = anyhow::anyhow!(
+                "the change set is excluded by the bundle's control log, not judged"
+            );
             Failure::new(Fault::Caller, error)
         })
     }
@@ -104,7 +112,8 @@ impl Judge {
             }
         };
         let schema = document.schema().cloned();
-        let schema = schema.ok_or_else(|| Failure::new(Fault::Caller, anyhow::anyhow!("no schema")))?;
+        let schema =
+            schema.ok_or_else(|| Failure::new(Fault::Caller, anyhow::anyhow!("no schema")))?;
         let stand = document.stand(bytes, &schema);
         Ok(match document.judge_alone(&stand, bytes) {
             Ok(()) => Verdict::Accept,
@@ -125,13 +134,20 @@ impl Judge {
         };
         let parts = &schema.spec().parts;
         // `record` and `body` before the parts beside them.
-        let part = parts.iter().filter(|(_, part)| holds(&part.shape)).max_by_key(|(name, _)| !name.contains('.'));
+        let part = parts
+            .iter()
+            .filter(|(_, part)| holds(&part.shape))
+            .max_by_key(|(name, _)| !name.contains('.'));
         let entity = EntityId::new(UserId([0; 16]), schema.kind(), [0; 12]);
         let name = part.map(|(name, _)| name.clone());
-        name.and_then(|name| Document::new(entity, &name, vec![Arc::new(schema)])).ok_or_else(|| {
-            let error = anyhow::anyhow!("the schema has no part that {:?} holds: name another one", self.engine);
-            Failure::new(Fault::Caller, error)
-        })
+        name.and_then(|name| Document::new(entity, &name, vec![Arc::new(schema)]))
+            .ok_or_else(|| {
+                let error = anyhow::anyhow!(
+                    "the schema has no part that {:?} holds: name another one",
+                    self.engine
+                );
+                Failure::new(Fault::Caller, error)
+            })
     }
 
     fn of_bundle<'r>(&self, replica: &'r mut Replica) -> Result<&'r mut Document, Failure> {
@@ -150,16 +166,24 @@ impl Judge {
             .filter(holds)
             .find(|document| wanted.flatten().is_none_or(|id| document.id() == id))
             .map(|document| (*document.entity(), document.part().to_owned()));
-        found.and_then(|(entity, part)| replica.document_mut(&entity, &part)).ok_or_else(|| {
-            let error = anyhow::anyhow!("the bundle has no such document that {:?} holds", self.engine);
-            Failure::new(Fault::Caller, error)
-        })
+        found
+            .and_then(|(entity, part)| replica.document_mut(&entity, &part))
+            .ok_or_else(|| {
+                let error = anyhow::anyhow!(
+                    "the bundle has no such document that {:?} holds",
+                    self.engine
+                );
+                Failure::new(Fault::Caller, error)
+            })
     }
 
     fn schemas(&self) -> Result<Vec<schema::Schema>, Failure> {
         match &self.schema {
             Some(_) => Ok(vec![self.schema_or("task")?]),
-            None => Ok(["task", "page"].iter().filter_map(|kind| catalogue::schema(kind)).collect()),
+            None => Ok(["task", "page"]
+                .iter()
+                .filter_map(|kind| catalogue::schema(kind))
+                .collect()),
         }
     }
 
@@ -167,11 +191,16 @@ impl Judge {
         let text = match &self.schema {
             Some(path) => super::schema::read(path)?,
             None => {
-                let entry = catalogue::catalogue().iter().find(|entry| entry.kind == kind);
+                let entry = catalogue::catalogue()
+                    .iter()
+                    .find(|entry| entry.kind == kind);
                 entry.map(|entry| entry.text.to_owned()).unwrap_or_default()
             }
         };
-        let name = self.schema.as_ref().map_or(kind.to_owned(), |path| path.display().to_string());
+        let name = self
+            .schema
+            .as_ref()
+            .map_or(kind.to_owned(), |path| path.display().to_string());
         schema::Schema::parse(&text).map_err(|errors| super::schema::mistakes(&name, errors))
     }
 }
@@ -181,7 +210,14 @@ impl Judge {
 fn built_in(schemas: Vec<schema::Schema>) -> Lab {
     let mut lab = Lab::new(0, schemas);
     lab.admit_owner();
-    for role in [Role::Member, Role::Member, Role::Member, Role::Member, Role::Reader, Role::Gateway] {
+    for role in [
+        Role::Member,
+        Role::Member,
+        Role::Member,
+        Role::Member,
+        Role::Reader,
+        Role::Gateway,
+    ] {
         lab.admit(role);
     }
     lab
@@ -197,12 +233,26 @@ fn bundle(path: &std::path::Path) -> Result<FromBundle, Failure> {
 fn answer(verdict: &Verdict) -> Answer {
     let (word, tone, code, reason) = match verdict {
         Verdict::Accept => ("accept", Tone::Good, None, None),
-        Verdict::Hold(hold) => ("hold", Tone::Strong, Some(hold.code()), Some(hold.to_string())),
-        Verdict::Refuse(rule) => ("refuse", Tone::Bad, Some(rule.code()), Some(rule.to_string())),
+        Verdict::Hold(hold) => (
+            "hold",
+            Tone::Strong,
+            Some(hold.code()),
+            Some(hold.to_string()),
+        ),
+        Verdict::Refuse(rule) => (
+            "refuse",
+            Tone::Bad,
+            Some(rule.code()),
+            Some(rule.to_string()),
+        ),
     };
     let mut page = Page::new().piece(tone, word);
     if let (Some(code), Some(reason)) = (code, &reason) {
-        page = page.piece(Tone::Plain, "  ").piece(Tone::Faint, code).gap().line(Tone::Plain, format!("  {reason}"));
+        page = page
+            .piece(Tone::Plain, "  ")
+            .piece(Tone::Faint, code)
+            .gap()
+            .line(Tone::Plain, format!("  {reason}"));
     } else {
         page = page.gap();
     }

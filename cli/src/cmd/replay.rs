@@ -84,25 +84,54 @@ fn page(played: &Played) -> Page {
     let row = |name: &str, value: String| [name.to_owned(), value];
     let yes = |holds: bool| if holds { "yes" } else { "NO" }.to_owned();
     Page::new()
-        .line(Tone::Strong, if played.text_matches { "the text is the recorded one" } else { "the text DIFFERS" })
+        .line(
+            Tone::Strong,
+            if played.text_matches {
+                "the text is the recorded one"
+            } else {
+                "the text DIFFERS"
+            },
+        )
         .table(&[
             row("edits", played.edits.to_string()),
             row("change sets", played.change_sets.to_string()),
             row("not accepted", played.not_accepted.to_string()),
             row("replicas agree", yes(played.converged)),
-            row("CPU per edit: written", format!("{:.2} us", micros(played.write, played))),
+            row(
+                "CPU per edit: written",
+                format!("{:.2} us", micros(played.write, played)),
+            ),
             row("  sealed", format!("{:.2} us", micros(played.seal, played))),
-            row("  read from the wire", format!("{:.2} us", micros(played.read, played))),
-            row("  judged and applied", format!("{:.2} us", micros(played.apply, played))),
-            row("bytes of an edit alone", format!("{:.2}", per(played.bytes_alone, played.frames_alone))),
-            row("bytes per edit in batches", format!("{:.2}", per(played.bytes_batched, played.edits))),
+            row(
+                "  read from the wire",
+                format!("{:.2} us", micros(played.read, played)),
+            ),
+            row(
+                "  judged and applied",
+                format!("{:.2} us", micros(played.apply, played)),
+            ),
+            row(
+                "bytes of an edit alone",
+                format!("{:.2}", per(played.bytes_alone, played.frames_alone)),
+            ),
+            row(
+                "bytes per edit in batches",
+                format!("{:.2}", per(played.bytes_batched, played.edits)),
+            ),
         ])
 }
 
 fn micros(time: Duration, played: &Played) -> f64 {
-    per(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), played.edits) / 1_000.0
+    per(
+        u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+        played.edits,
+    ) / 1_000.0
 }
 
 fn per(amount: u64, of: usize) -> f64 {
-    if of == 0 { 0.0 } else { amount as f64 / of as f64 }
+    if of == 0 {
+        0.0
+    } else {
+        amount as f64 / of as f64
+    }
 }

@@ -106,7 +106,9 @@ impl Chains {
 
     /// Whether there are any second halves.
     pub(super) fn has_second_halves(&self) -> bool {
-        self.lines.iter().any(|line| !line.halves.as_slice().is_empty())
+        self.lines
+            .iter()
+            .any(|line| !line.halves.as_slice().is_empty())
     }
 
     /// Takes note of the next admitted change set of a chain.

@@ -16,8 +16,8 @@ use super::{
     undo::Selection,
 };
 use crate::{
-    id::ViewId,
     hlc::Hlc,
+    id::ViewId,
     judge::{Candidate, Place},
     limits::{PAYLOAD_BYTES_MAX, UPDATE_BLOCKS_MAX, UPDATE_RANGES_MAX},
     patch::Patch,

@@ -39,6 +39,8 @@ impl ItemId {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdRuns {
     clients: BTreeMap<u64, BTreeMap<u32, u32>>,
+    /// How many units they hold together.
+    units: u32,
 }
 
 impl IdRuns {
@@ -61,12 +63,15 @@ impl IdRuns {
             start = at;
             end = end.max(to);
             runs.remove(&at);
+            self.units = self.units.saturating_sub(to.saturating_sub(at));
         }
         while let Some((&at, &to)) = runs.range(start..=end).next() {
             end = end.max(to);
             runs.remove(&at);
+            self.units = self.units.saturating_sub(to.saturating_sub(at));
         }
         runs.insert(start, end);
+        self.units = self.units.saturating_add(end.saturating_sub(start));
     }
 
     /// Takes one unit out.
@@ -80,6 +85,7 @@ impl IdRuns {
         if id.clock >= end {
             return;
         }
+        self.units = self.units.saturating_sub(1);
         runs.remove(&start);
         if start < id.clock {
             runs.insert(start, id.clock);
@@ -159,7 +165,7 @@ impl IdRuns {
 
     /// Number of units.
     pub fn units(&self) -> u32 {
-        self.iter().fold(0, |sum, (_, len)| len.saturating_add(sum))
+        self.units
     }
 
     /// Adds everything of another set.

@@ -1,7 +1,6 @@
 //! Intents: operations as they were asked for, with their places as anchors, so that they can be
 //! made again in a history from which something was taken out.
 
-use crate::id::ViewId;
 use super::{
     Anchor, BodyDoc, BodyEdit, BodyOp, EditError, Side,
     anchor::anchor_in,
@@ -12,6 +11,7 @@ use super::{
     perform::Hand,
     state::{State, Stored},
 };
+use crate::id::ViewId;
 use crate::judge::Place;
 use serde::{Deserialize, Serialize};
 use yrs::ReadTxn;

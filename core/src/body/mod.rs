@@ -42,6 +42,7 @@ mod undo;
 mod view;
 pub use anchor::{Anchor, Position, Side};
 pub use blame::Blame;
+pub use body_view::{Block, BodyView, Inline, Node, Run};
 pub use doc::BodyDoc;
 pub use edit::BodyEdit;
 pub use fault::EditError;
@@ -56,7 +57,6 @@ pub use places::ContainerKind;
 pub use read::peek;
 pub use rule::BodyRule;
 pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection};
-pub use body_view::{Block, BodyView, Inline, Node, Run};
 
 #[cfg(test)]
 mod tests;

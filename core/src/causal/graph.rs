@@ -80,7 +80,10 @@ impl Graph {
 
     /// Every chain, by index.
     pub fn lines(&self) -> impl Iterator<Item = (ChainIdx, &Line)> + '_ {
-        self.lines.iter().enumerate().map(|(at, line)| (ChainIdx(u32::try_from(at).unwrap_or(u32::MAX)), line))
+        self.lines
+            .iter()
+            .enumerate()
+            .map(|(at, line)| (ChainIdx(u32::try_from(at).unwrap_or(u32::MAX)), line))
     }
 
     /// Makes a chain known. Its writer never changes.
@@ -88,7 +91,10 @@ impl Graph {
         let next = ChainIdx(u32::try_from(self.lines.len()).unwrap_or(u32::MAX));
         let at = *self.index.entry(writer.chain).or_insert(next);
         if at == next {
-            self.lines.push(Line { writer, nodes: Vec::new() });
+            self.lines.push(Line {
+                writer,
+                nodes: Vec::new(),
+            });
         }
         at
     }
@@ -101,7 +107,9 @@ impl Graph {
 
     /// How many change sets of a chain there are.
     pub fn len_of(&self, chain: ChainIdx) -> u64 {
-        self.lines.get(chain.at()).map_or(0, |line| line.nodes.len() as u64)
+        self.lines
+            .get(chain.at())
+            .map_or(0, |line| line.nodes.len() as u64)
     }
 
     /// Everything that is here.
@@ -123,7 +131,11 @@ impl Graph {
     ///
     /// # Errors
     /// Where one of them is no maximal element. All must be here.
-    pub fn seen(&self, chain: Option<ChainIdx>, deps: &[(ChainIdx, u64)]) -> Result<Seen, Redundant> {
+    pub fn seen(
+        &self,
+        chain: Option<ChainIdx>,
+        deps: &[(ChainIdx, u64)],
+    ) -> Result<Seen, Redundant> {
         let prev = chain.and_then(|chain| {
             let seq = self.len_of(chain);
             Some((chain, seq, self.node(chain, seq)?))
@@ -137,7 +149,10 @@ impl Graph {
             }
         }
         if let Some((chain, seq)) = deps.iter().find(|(chain, seq)| past.contains(*chain, *seq)) {
-            return Err(Redundant { chain: *chain, seq: *seq });
+            return Err(Redundant {
+                chain: *chain,
+                seq: *seq,
+            });
         }
         let mut frontier = deps.to_vec();
         for (chain, seq) in deps {
@@ -152,14 +167,19 @@ impl Graph {
             past.raise(chain, seq);
         }
         frontier.sort_unstable();
-        Ok(Seen { past, frontier, genesis })
+        Ok(Seen {
+            past,
+            frontier,
+            genesis,
+        })
     }
 
     /// Takes in a chain's next change set.
     pub fn push(&mut self, chain: ChainIdx, node: Node) {
         let seq = self.len_of(chain).saturating_add(1);
         if let Some(line) = self.lines.get_mut(chain.at()) {
-            self.heads.retain(|head, head_seq| !node.past.contains(*head, *head_seq));
+            self.heads
+                .retain(|head, head_seq| !node.past.contains(*head, *head_seq));
             self.heads.insert(chain, seq);
             self.present.raise(chain, seq);
             self.genesis = self.genesis.max(node.genesis);

@@ -16,7 +16,10 @@ pub struct Past {
 
 impl Default for Past {
     fn default() -> Self {
-        Past { shared: Arc::default(), own: (ChainIdx(u32::MAX), 0) }
+        Past {
+            shared: Arc::default(),
+            own: (ChainIdx(u32::MAX), 0),
+        }
     }
 }
 
@@ -24,7 +27,11 @@ impl Past {
     /// The last `seq` of a chain in this past; 0 where it holds none of it.
     #[inline]
     pub fn seq(&self, chain: ChainIdx) -> u64 {
-        if chain == self.own.0 { self.own.1 } else { self.shared.get(chain.at()).copied().unwrap_or(0) }
+        if chain == self.own.0 {
+            self.own.1
+        } else {
+            self.shared.get(chain.at()).copied().unwrap_or(0)
+        }
     }
 
     /// Whether change set `seq` of a chain belongs to this past.
@@ -40,9 +47,15 @@ impl Past {
             return self.clone();
         }
         if chain == self.own.0 || self.own.1 == 0 {
-            return Past { shared: Arc::clone(&self.shared), own: (chain, seq) };
+            return Past {
+                shared: Arc::clone(&self.shared),
+                own: (chain, seq),
+            };
         }
-        Past { shared: Arc::new(self.flat()), own: (chain, seq) }
+        Past {
+            shared: Arc::new(self.flat()),
+            own: (chain, seq),
+        }
     }
 
     /// Raises one chain's count to at least `seq`.
@@ -60,7 +73,10 @@ impl Past {
         for (mine, theirs) in flat.iter_mut().zip(theirs) {
             *mine = (*mine).max(theirs);
         }
-        *self = Past { shared: Arc::new(flat), own: (ChainIdx(u32::MAX), 0) };
+        *self = Past {
+            shared: Arc::new(flat),
+            own: (ChainIdx(u32::MAX), 0),
+        };
     }
 
     /// Every chain this past holds something of, with its count, by index.

@@ -77,7 +77,11 @@ impl ControlLog {
 
     /// The place after which the next record stands.
     pub fn tip(&self) -> ControlPosition {
-        self.line.last().and_then(|id| self.records.get(id)).map(|s| s.record.position).unwrap_or_default()
+        self.line
+            .last()
+            .and_then(|id| self.records.get(id))
+            .map(|s| s.record.position)
+            .unwrap_or_default()
     }
 
     /// The records that count, in order.
@@ -110,7 +114,10 @@ impl ControlLog {
         };
         ControlRecord {
             workspace: self.workspace,
-            position: ControlPosition { epoch, number: tip.number.saturating_add(1) },
+            position: ControlPosition {
+                epoch,
+                number: tip.number.saturating_add(1),
+            },
             prev: self.line.last().copied(),
             hlc,
             signer: self.founder,
@@ -128,13 +135,18 @@ impl ControlLog {
             return Ok(Added::Known);
         }
         if signed.record.workspace != self.workspace {
-            return Err(ControlError::Workspace { had: signed.record.workspace, wanted: self.workspace });
+            return Err(ControlError::Workspace {
+                had: signed.record.workspace,
+                wanted: self.workspace,
+            });
         }
         if self.records.len().saturating_sub(self.line.len()) >= WAITING_MAX {
             return Err(ControlError::Flood);
         }
         if !signed.signature_holds() {
-            return Err(ControlError::Signature { number: signed.record.position.number });
+            return Err(ControlError::Signature {
+                number: signed.record.position.number,
+            });
         }
         let prev = signed.record.prev;
         self.children.entry(prev).or_default().push(id);
@@ -143,12 +155,20 @@ impl ControlLog {
             // Nothing followed the end of the line, so whatever follows now only lengthens it.
             let before = self.line.len();
             self.walk();
-            return Ok(if self.line.len() > before { Added::Appended } else { Added::Beside });
+            return Ok(if self.line.len() > before {
+                Added::Appended
+            } else {
+                Added::Beside
+            });
         }
         let before = std::mem::take(&mut self.line);
         self.office = None;
         self.walk();
-        Ok(if self.line == before { Added::Beside } else { Added::Turned })
+        Ok(if self.line == before {
+            Added::Beside
+        } else {
+            Added::Turned
+        })
     }
 
     /// Goes on from the end of the line: among the valid records that follow, to the one of the
@@ -157,11 +177,16 @@ impl ControlLog {
     fn walk(&mut self) {
         loop {
             let at = self.line.last().copied();
-            let next = self.children.get(&at).into_iter().flatten().filter_map(|id| {
-                let record = &self.records.get(id)?.record;
-                let office = Office::after(self.office.as_ref(), record, &self.founder)?;
-                Some((std::cmp::Reverse(record.position.epoch), *id, office))
-            });
+            let next = self
+                .children
+                .get(&at)
+                .into_iter()
+                .flatten()
+                .filter_map(|id| {
+                    let record = &self.records.get(id)?.record;
+                    let office = Office::after(self.office.as_ref(), record, &self.founder)?;
+                    Some((std::cmp::Reverse(record.position.epoch), *id, office))
+                });
             match next.min_by_key(|(epoch, id, _)| (*epoch, *id)) {
                 Some((_, id, after)) => {
                     self.line.push(id);
@@ -184,10 +209,25 @@ struct Office {
 
 impl Office {
     /// The office after `record`, if it may follow.
-    fn after(before: Option<&Office>, record: &ControlRecord, founder: &OriginId) -> Option<Office> {
+    fn after(
+        before: Option<&Office>,
+        record: &ControlRecord,
+        founder: &OriginId,
+    ) -> Option<Office> {
         let Some(before) = before else {
-            let ControlBody::Found { orderer, recovery, device, .. } = &record.body else { return None };
-            let first = ControlPosition { epoch: 0, number: 1 };
+            let ControlBody::Found {
+                orderer,
+                recovery,
+                device,
+                ..
+            } = &record.body
+            else {
+                return None;
+            };
+            let first = ControlPosition {
+                epoch: 0,
+                number: 1,
+            };
             let holds = record.position == first && record.signer == *founder && device == founder;
             return holds.then(|| Office {
                 position: first,
@@ -200,8 +240,8 @@ impl Office {
             return None;
         }
         let by_orderer = record.signer == before.orderer;
-        let by_owner =
-            record.signer == before.recovery || before.owners.get(&record.signer).copied() == Some(true);
+        let by_owner = record.signer == before.recovery
+            || before.owners.get(&record.signer).copied() == Some(true);
         let mut after = before.clone();
         after.position = record.position;
         let same_epoch = record.position.epoch == before.position.epoch;

@@ -7,6 +7,7 @@ mod standing;
 
 pub use log::{Added, ControlError, ControlLog};
 pub use record::{
-    ControlBody, ControlDecodeError, ControlId, ControlRecord, Cut, RefuseReason, Role, SignedControl, Slot,
+    ControlBody, ControlDecodeError, ControlId, ControlRecord, Cut, RefuseReason, Role,
+    SignedControl, Slot,
 };
 pub use standing::{Excluded, Member, Standing};

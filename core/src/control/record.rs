@@ -226,7 +226,10 @@ impl ControlRecord {
     pub fn sign(mut self, key: &SigningKey) -> SignedControl {
         self.signer = OriginId(key.verifying_key().to_bytes());
         let signature = key.sign(&signed_bytes(&self.id()));
-        SignedControl { record: self, signature: (*signature.r_bytes(), *signature.s_bytes()) }
+        SignedControl {
+            record: self,
+            signature: (*signature.r_bytes(), *signature.s_bytes()),
+        }
     }
 }
 
@@ -235,7 +238,11 @@ impl SignedControl {
     pub fn signature_holds(&self) -> bool {
         let (r, s) = self.signature;
         VerifyingKey::from_bytes(&self.record.signer.0).is_ok_and(|key| {
-            key.verify_strict(&signed_bytes(&self.record.id()), &Signature::from_components(r, s)).is_ok()
+            key.verify_strict(
+                &signed_bytes(&self.record.id()),
+                &Signature::from_components(r, s),
+            )
+            .is_ok()
         })
     }
 
@@ -250,11 +257,18 @@ impl SignedControl {
     /// Where they are too long, do not parse, or parse but are not what [`Self::encode`] writes.
     pub fn decode(bytes: &[u8]) -> Result<Self, ControlDecodeError> {
         if bytes.len() > limits::CONTROL_BYTES_MAX {
-            return Err(ControlDecodeError::Size { had: bytes.len(), max: limits::CONTROL_BYTES_MAX });
+            return Err(ControlDecodeError::Size {
+                had: bytes.len(),
+                max: limits::CONTROL_BYTES_MAX,
+            });
         }
         let form = ControlDecodeError::Form { had: bytes.len() };
         let signed: SignedControl = postcard::from_bytes(bytes).map_err(|_| form)?;
-        if signed.encode() == bytes { Ok(signed) } else { Err(form) }
+        if signed.encode() == bytes {
+            Ok(signed)
+        } else {
+            Err(form)
+        }
     }
 }
 

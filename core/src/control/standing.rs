@@ -76,29 +76,59 @@ impl Standing {
         let record = &signed.record;
         let id = record.id();
         let number = record.position.number;
-        if self.epochs.last().is_none_or(|(epoch, _)| *epoch < record.position.epoch) {
+        if self
+            .epochs
+            .last()
+            .is_none_or(|(epoch, _)| *epoch < record.position.epoch)
+        {
             self.epochs.push((record.position.epoch, number));
         }
         self.tip = record.position;
         match &record.body {
-            ControlBody::Found { owner, device, salt, .. } => {
-                let member = Member { user: *owner, salt: *salt, role: Role::Owner, since: number };
+            ControlBody::Found {
+                owner,
+                device,
+                salt,
+                ..
+            } => {
+                let member = Member {
+                    user: *owner,
+                    salt: *salt,
+                    role: Role::Owner,
+                    since: number,
+                };
                 self.members.insert(*device, member);
             }
-            ControlBody::Member { user, origin, role, salt } => {
-                let member = Member { user: *user, salt: *salt, role: *role, since: number };
+            ControlBody::Member {
+                user,
+                origin,
+                role,
+                salt,
+            } => {
+                let member = Member {
+                    user: *user,
+                    salt: *salt,
+                    role: *role,
+                    since: number,
+                };
                 self.members.insert(*origin, member);
             }
-            ControlBody::Role { user, role } => self.roles.entry(*user).or_default().push((number, *role)),
+            ControlBody::Role { user, role } => {
+                self.roles.entry(*user).or_default().push((number, *role))
+            }
             ControlBody::Revoke { origin, cut } => {
-                let stays =
-                    cut.iter().map(|cut| ((cut.last.document, cut.last.chain), cut.last.seq)).collect();
+                let stays = cut
+                    .iter()
+                    .map(|cut| ((cut.last.document, cut.last.chain), cut.last.seq))
+                    .collect();
                 self.revoked.entry(*origin).or_insert((id, stays));
             }
             ControlBody::ActivateSchema { schema, .. } => {
                 self.schemas.entry(*schema).or_insert(number);
             }
-            ControlBody::Refuse { slot, id: refused, .. } => {
+            ControlBody::Refuse {
+                slot, id: refused, ..
+            } => {
                 self.refused.entry((*slot, *refused)).or_insert(id);
             }
             ControlBody::Fork { slot, winner } => {
@@ -128,11 +158,17 @@ impl Standing {
     /// # Errors
     /// Where the line here does not reach it yet.
     pub fn number_of(&self, position: ControlPosition) -> Result<u64, Hold> {
-        let hold = Hold::Control { wanted: position.number, had: self.tip.number };
+        let hold = Hold::Control {
+            wanted: position.number,
+            had: self.tip.number,
+        };
         if position.number > self.tip.number || position.epoch > self.tip.epoch {
             return Err(hold);
         }
-        let handed_over = self.epochs.iter().find(|(epoch, _)| *epoch > position.epoch);
+        let handed_over = self
+            .epochs
+            .iter()
+            .find(|(epoch, _)| *epoch > position.epoch);
         Ok(match handed_over {
             Some((_, first)) => position.number.min(first.saturating_sub(1)),
             None => position.number,
@@ -141,7 +177,9 @@ impl Standing {
 
     /// A device as admitted at or before record `number`.
     pub fn member(&self, origin: &OriginId, number: u64) -> Option<&Member> {
-        self.members.get(origin).filter(|member| member.since <= number)
+        self.members
+            .get(origin)
+            .filter(|member| member.since <= number)
     }
 
     /// What a device may do at record `number`.
@@ -151,14 +189,24 @@ impl Standing {
 
     /// What a user's devices were last said to be allowed, at record `number`.
     fn user_role(&self, user: &UserId, number: u64) -> Option<Role> {
-        self.roles.get(user)?.iter().rev().find(|(since, _)| *since <= number).map(|(_, role)| *role)
+        self.roles
+            .get(user)?
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= number)
+            .map(|(_, role)| *role)
     }
 
     /// What a user may do at record `number` through any device, the most of it.
     pub fn user(&self, user: &UserId, number: u64) -> Option<Role> {
-        let devices = self.members.values().filter(|member| member.user == *user && member.since <= number);
+        let devices = self
+            .members
+            .values()
+            .filter(|member| member.user == *user && member.since <= number);
         let roles = devices.map(|member| self.role(member, number));
-        roles.filter(|role| matches!(role, Role::Reader | Role::Member | Role::Owner)).max()
+        roles
+            .filter(|role| matches!(role, Role::Reader | Role::Member | Role::Owner))
+            .max()
     }
 
     /// The record number at which a schema was activated.
@@ -180,7 +228,10 @@ impl Standing {
             return Some(Excluded::Fork(*record));
         }
         let (record, stays) = self.revoked.get(&slot.chain.origin)?;
-        let last = stays.get(&(slot.document, slot.chain)).copied().unwrap_or(0);
+        let last = stays
+            .get(&(slot.document, slot.chain))
+            .copied()
+            .unwrap_or(0);
         (slot.seq > last).then_some(Excluded::Revoked(*record))
     }
 

@@ -29,19 +29,31 @@ impl Document {
         let (actor, hlc) = match self.engine {
             EngineDoc::Record(_) => {
                 let (actor, time) = record::peek(payload).unwrap_or_default();
-                (Actor::Automerge(actor), Hlc(u64::try_from(time).unwrap_or(0)))
+                (
+                    Actor::Automerge(actor),
+                    Hlc(u64::try_from(time).unwrap_or(0)),
+                )
             }
             EngineDoc::Body(_) => (Actor::Yrs(body::peek(payload).unwrap_or(1)), Hlc::new(0, 1)),
             EngineDoc::Log(_) => (Actor::Automerge([0; 16]), Hlc::new(0, 1)),
         };
-        let known = self.graph.lines().find(|(_, line)| line.writer.actor == actor);
+        let known = self
+            .graph
+            .lines()
+            .find(|(_, line)| line.writer.actor == actor);
         let next = ChainIdx(u32::try_from(self.graph.lines().count()).unwrap_or(u32::MAX));
         let chain = known.map_or(next, |(chain, _)| chain);
-        let writer = known.map(|(_, line)| line.writer.clone()).unwrap_or_else(|| Writer {
-            chain: Chain { origin: OriginId([0; 32]), epoch: Epoch(0), lane: Lane(0) },
-            author: UserId([0; 16]),
-            actor,
-        });
+        let writer = known
+            .map(|(_, line)| line.writer.clone())
+            .unwrap_or_else(|| Writer {
+                chain: Chain {
+                    origin: OriginId([0; 32]),
+                    epoch: Epoch(0),
+                    lane: Lane(0),
+                },
+                author: UserId([0; 16]),
+                actor,
+            });
         let seq = self.graph.len_of(chain).saturating_add(1);
         let place = Place {
             chain,
@@ -61,7 +73,10 @@ impl Document {
     /// The rule it breaks.
     pub fn judge_alone(&mut self, stand: &Stand, payload: &[u8]) -> Result<(), Rule> {
         self.engine.register(stand.place.chain, &stand.writer);
-        let candidate = Candidate { place: &stand.place, payload };
+        let candidate = Candidate {
+            place: &stand.place,
+            payload,
+        };
         self.engine.judge(&self.part, &candidate).map(|_| ())
     }
 }

@@ -43,7 +43,9 @@ impl State {
             State::Effective => Some(Verdict::Accept),
             State::Held(hold) => Some(Verdict::Hold(hold.clone())),
             State::Refused(rule) => Some(Verdict::Refuse(rule.clone())),
-            State::Excluded(_) | State::Forked { .. } | State::Orphaned { .. } | State::Stuck => None,
+            State::Excluded(_) | State::Forked { .. } | State::Orphaned { .. } | State::Stuck => {
+                None
+            }
         }
     }
 }
@@ -90,7 +92,9 @@ impl Asides {
     /// Those that stand in one slot.
     pub(super) fn in_slot(&self, chain: &Chain, seq: u64) -> impl Iterator<Item = &Aside> + '_ {
         let (low, high) = (ChangeSetId([0; 32]), ChangeSetId([u8::MAX; 32]));
-        self.entries.range((*chain, seq, low)..=(*chain, seq, high)).map(|(_, aside)| aside)
+        self.entries
+            .range((*chain, seq, low)..=(*chain, seq, high))
+            .map(|(_, aside)| aside)
     }
 
     /// Keeps one; answers whether there was room. Only what waits is bounded: it alone can come
@@ -121,12 +125,12 @@ impl Asides {
         if let State::Held(hold) = &aside.state {
             self.held = self.held.saturating_sub(1);
             self.held_bytes = self.held_bytes.saturating_sub(size(&aside.kept));
-            if let Hold::Dependency(id) | Hold::HeldDependency(id) = hold {
-                if let Some(keys) = self.waiting.get_mut(id) {
-                    keys.remove(key);
-                    if keys.is_empty() {
-                        self.waiting.remove(id);
-                    }
+            if let Hold::Dependency(id) | Hold::HeldDependency(id) = hold
+                && let Some(keys) = self.waiting.get_mut(id)
+            {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.waiting.remove(id);
                 }
             }
         }
@@ -136,7 +140,10 @@ impl Asides {
     /// Takes out what waits for `id`.
     pub(super) fn wake(&mut self, id: &ChangeSetId) -> Vec<Kept> {
         let keys = self.waiting.get(id).cloned().unwrap_or_default();
-        keys.iter().filter_map(|key| self.remove(key)).map(|aside| aside.kept).collect()
+        keys.iter()
+            .filter_map(|key| self.remove(key))
+            .map(|aside| aside.kept)
+            .collect()
     }
 
     /// Takes out what waits for anything but another change set: a schema, a control record, a key.
@@ -145,15 +152,26 @@ impl Asides {
             matches!(&aside.state, State::Held(hold)
                 if !matches!(hold, Hold::Dependency(_) | Hold::HeldDependency(_)))
         };
-        let keys: Vec<Key> = self.entries.iter().filter(|(_, a)| waits(a)).map(|(key, _)| *key).collect();
-        keys.iter().filter_map(|key| self.remove(key)).map(|aside| aside.kept).collect()
+        let keys: Vec<Key> = self
+            .entries
+            .iter()
+            .filter(|(_, a)| waits(a))
+            .map(|(key, _)| *key)
+            .collect();
+        keys.iter()
+            .filter_map(|key| self.remove(key))
+            .map(|aside| aside.kept)
+            .collect()
     }
 
     /// Takes everything out.
     pub(super) fn drain(&mut self) -> Vec<Kept> {
         self.waiting.clear();
         (self.held, self.held_bytes) = (0, 0);
-        std::mem::take(&mut self.entries).into_values().map(|aside| aside.kept).collect()
+        std::mem::take(&mut self.entries)
+            .into_values()
+            .map(|aside| aside.kept)
+            .collect()
     }
 }
 

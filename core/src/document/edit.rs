@@ -1,19 +1,24 @@
 //! Writing: an edit becomes one change set, judged by the same gate as everybody's, or nothing.
 
-use super::{Document, EngineDoc, Event, Kept, engine::{Admitted, Judged}};
+use super::{
+    Document, EngineDoc, Event, Kept,
+    engine::{Admitted, Judged},
+    route,
+};
 use crate::{
     body::{self, BodyEdit, BodyIntent, BodyOp, IdMap, Selection},
     causal::Node,
     changeset::{
-        ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Payload, RULES_VERSION, Verified,
+        ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Payload, RULES_VERSION,
+        Verified,
         crypt::{WorkspaceKey, encrypt},
     },
     hlc::Hlc,
     id::{Actor, ChainIdx, ChangeSetId, UserId, ViewId, WorkspaceId},
     judge::{Candidate, Place, Rule, Writer},
     log::{self, Entry},
-    patch::{Cause, Patch, Step},
-    record::{self, RecordEdit, RecordOp},
+    patch::{Cause, Patch},
+    record::{self, FieldPath, RecordEdit, RecordOp},
     schema::Schema,
     value::Value,
 };
@@ -132,6 +137,8 @@ struct Made {
     /// A log's entry is applied when its id is known.
     entry: Option<Judged>,
     intents: Option<Vec<BodyIntent>>,
+    /// What a record's registers were given.
+    registers: BTreeMap<FieldPath, Value>,
 }
 
 impl Document {
@@ -142,11 +149,17 @@ impl Document {
     pub fn write(&mut self, pen: &Pen<'_>, draft: &Draft<'_>) -> Result<Edited, EditError> {
         let (mut header, place) = self.envelope(pen)?;
         let made = self.make(pen, &place, draft)?;
-        header.route = routes(&pen.schema, &self.part, &made.patches);
-        let noted = made.intents.map(|intents| Noted { intents, update: made.payload.clone() });
+        header.route = route::written(&pen.schema, &self.part, &made.registers);
+        let noted = made.intents.map(|intents| Noted {
+            intents,
+            update: made.payload.clone(),
+        });
         let change = match pen.key {
             Some(key) => encrypt(header, &made.payload, key)?,
-            None => ChangeSet::new(header.describe(&made.payload), Payload::Present(made.payload))?,
+            None => ChangeSet::new(
+                header.describe(&made.payload),
+                Payload::Present(made.payload),
+            )?,
         };
         let id = change.id();
         let chain = self.graph.intern(pen.writer.clone());
@@ -157,14 +170,37 @@ impl Document {
             genesis: place.genesis_before.max(pen.schema.version()),
         };
         self.graph.push(chain, node);
-        self.keep(chain, Kept { change, proof: None });
+        self.keep(
+            chain,
+            Kept {
+                change,
+                proof: None,
+            },
+        );
         let mut patches = made.patches;
         if let Some(judged) = made.entry {
-            let admitted = Admitted { id, chain, hlc: pen.hlc, judged };
-            patches = self.engine.apply(vec![admitted]).unwrap_or_default().into_iter().flatten().collect();
+            let admitted = Admitted {
+                id,
+                chain,
+                hlc: pen.hlc,
+                judged,
+            };
+            patches = self
+                .engine
+                .apply(vec![admitted])
+                .unwrap_or_default()
+                .into_iter()
+                .flatten()
+                .collect();
         }
         let event = self.tell(id, chain, made.cause, patches);
-        Ok(Edited { id, seq: place.seq, event, selection: made.selection, noted })
+        Ok(Edited {
+            id,
+            seq: place.seq,
+            event,
+            selection: made.selection,
+            noted,
+        })
     }
 
     /// The header that the pen's next change set would have, before it describes a payload, and the
@@ -181,7 +217,9 @@ impl Document {
         }
         let seq = self.graph.len_of(chain).saturating_add(1);
         if let Some(aside) = self.asides.in_slot(&pen.writer.chain, seq).next() {
-            return Err(EditError::ChainClosed { id: aside.kept.change.id() });
+            return Err(EditError::ChainClosed {
+                id: aside.kept.change.id(),
+            });
         }
         let heads: Vec<(ChainIdx, u64)> = self.graph.heads().collect();
         // Entries of a log stand alone: one that is excluded takes none of the others along.
@@ -192,7 +230,11 @@ impl Document {
             .filter(|(head, _)| *head != chain)
             .filter_map(|(head, seq)| {
                 let writer = &self.graph.line(*head)?.writer;
-                Some(Dep { chain: writer.chain, seq: *seq, id: self.graph.node(*head, *seq)?.id })
+                Some(Dep {
+                    chain: writer.chain,
+                    seq: *seq,
+                    id: self.graph.node(*head, *seq)?.id,
+                })
             })
             .collect();
         deps.sort_unstable();
@@ -204,7 +246,10 @@ impl Document {
             author: pen.user,
             on_behalf_of: (pen.user != pen.writer.author).then_some(pen.writer.author),
             seq,
-            prev: self.graph.node(chain, seq.saturating_sub(1)).map(|node| node.id),
+            prev: self
+                .graph
+                .node(chain, seq.saturating_sub(1))
+                .map(|node| node.id),
             deps,
             hlc: pen.hlc,
             schema: pen.schema.id(),
@@ -252,42 +297,75 @@ impl Document {
             EngineDoc::Body(_) => "body",
             EngineDoc::Log(_) => "log",
         };
-        let other = |wants| EditError::Part { part: self.part.clone(), holds, wants };
+        let other = |wants| EditError::Part {
+            part: self.part.clone(),
+            holds,
+            wants,
+        };
         match (&mut self.engine, draft) {
-            (EngineDoc::Record(doc), Draft::Record(ops)) => {
-                Ok(Made::of_record(doc.edit_in(place, pen.view, ops)?, Cause::Local))
-            }
+            (EngineDoc::Record(doc), Draft::Record(ops)) => Ok(Made::of_record(
+                doc.edit_in(place, pen.view, ops)?,
+                Cause::Local,
+            )),
             (EngineDoc::Record(doc), Draft::Undo) => {
-                let edit = doc.undo(place, pen.view)?.ok_or(EditError::NoStep("undo"))?;
+                let edit = doc
+                    .undo(place, pen.view)?
+                    .ok_or(EditError::NoStep("undo"))?;
                 Ok(Made::of_record(edit, Cause::Undo))
             }
             (EngineDoc::Record(doc), Draft::Redo) => {
-                let edit = doc.redo(place, pen.view)?.ok_or(EditError::NoStep("redo"))?;
+                let edit = doc
+                    .redo(place, pen.view)?
+                    .ok_or(EditError::NoStep("redo"))?;
                 Ok(Made::of_record(edit, Cause::Undo))
             }
             (EngineDoc::Body(doc), Draft::Body(ops)) => {
                 let (edit, intents) = doc.edit_noting(place, pen.view, ops)?;
-                Ok(Made { intents: Some(intents), ..Made::of_body(edit, Cause::Local) })
+                Ok(Made {
+                    intents: Some(intents),
+                    ..Made::of_body(edit, Cause::Local)
+                })
             }
             (EngineDoc::Body(doc), Draft::Replay(intents, ids)) => {
                 let edit = doc.replay(place, pen.view, intents, ids)?;
-                Ok(Made { intents: Some(intents.to_vec()), ..Made::of_body(edit, Cause::Rebase) })
+                Ok(Made {
+                    intents: Some(intents.to_vec()),
+                    ..Made::of_body(edit, Cause::Rebase)
+                })
             }
             (EngineDoc::Body(doc), Draft::Undo) => {
-                let edit = doc.undo(place, pen.view)?.ok_or(EditError::NoStep("undo"))?;
+                let edit = doc
+                    .undo(place, pen.view)?
+                    .ok_or(EditError::NoStep("undo"))?;
                 Ok(Made::of_body(edit, Cause::Undo))
             }
             (EngineDoc::Body(doc), Draft::Redo) => {
-                let edit = doc.redo(place, pen.view)?.ok_or(EditError::NoStep("redo"))?;
+                let edit = doc
+                    .redo(place, pen.view)?
+                    .ok_or(EditError::NoStep("redo"))?;
                 Ok(Made::of_body(edit, Cause::Undo))
             }
             (EngineDoc::Log(_), Draft::Entry(entry)) => {
                 let payload = log::encode(entry);
-                let candidate = Candidate { place, payload: &payload };
-                let judged = self.engine.judge(&self.part, &candidate).map_err(EditError::Refused)?;
+                let candidate = Candidate {
+                    place,
+                    payload: &payload,
+                };
+                let judged = self
+                    .engine
+                    .judge(&self.part, &candidate)
+                    .map_err(EditError::Refused)?;
                 let cause = Cause::Local;
-                let made = Made { payload, patches: Vec::new(), cause, ..Made::default() };
-                Ok(Made { entry: Some(judged), ..made })
+                let made = Made {
+                    payload,
+                    patches: Vec::new(),
+                    cause,
+                    ..Made::default()
+                };
+                Ok(Made {
+                    entry: Some(judged),
+                    ..made
+                })
             }
             (_, Draft::Record(_)) => Err(other("record")),
             (_, Draft::Body(_) | Draft::Replay(..)) => Err(other("body")),
@@ -300,29 +378,24 @@ impl Document {
 
 impl Made {
     fn of_record(edit: RecordEdit, cause: Cause) -> Made {
-        Made { payload: edit.payload, patches: edit.patches, cause, ..Made::default() }
+        let registers = edit.registers;
+        Made {
+            payload: edit.payload,
+            patches: edit.patches,
+            cause,
+            registers,
+            ..Made::default()
+        }
     }
 
     fn of_body(edit: BodyEdit, cause: Cause) -> Made {
         let selection = edit.selection;
-        Made { payload: edit.payload, patches: edit.patches, cause, selection, ..Made::default() }
+        Made {
+            payload: edit.payload,
+            patches: edit.patches,
+            cause,
+            selection,
+            ..Made::default()
+        }
     }
-}
-
-/// The route values that an edit changed.
-fn routes(schema: &Schema, part: &str, patches: &[Patch]) -> Vec<(String, Value)> {
-    let routed = |patch: &Patch| match patch {
-        Patch::Put { path, value } => match path.as_slice() {
-            [Step::Key(name)] if schema.spec().route.contains(name) => Some((name.clone(), value.clone())),
-            _ => None,
-        },
-        Patch::Splice { .. }
-        | Patch::Format { .. }
-        | Patch::Embed { .. }
-        | Patch::Insert { .. }
-        | Patch::Remove { .. } => None,
-    };
-    let values: BTreeMap<String, Value> =
-        if part == "record" { patches.iter().filter_map(routed).collect() } else { BTreeMap::new() };
-    values.into_iter().collect()
 }

@@ -49,7 +49,9 @@ impl EngineDoc {
     pub fn new(document: DocumentId, part: &str, schemas: &[Arc<Schema>]) -> Option<Self> {
         let newest = schemas.iter().rev().find_map(|schema| schema.part(part))?;
         Some(match &newest.shape {
-            PartShape::Record(_) => EngineDoc::Record(Box::new(RecordDoc::new(document, part, schemas))),
+            PartShape::Record(_) => {
+                EngineDoc::Record(Box::new(RecordDoc::new(document, part, schemas)))
+            }
             PartShape::Body(shape) => EngineDoc::Body(Box::new(BodyDoc::new(shape))),
             PartShape::Log(shape) => EngineDoc::Log(LogDoc::new(shape.clone())),
         })
@@ -60,6 +62,14 @@ impl EngineDoc {
         match self {
             EngineDoc::Record(record) => record.extend(Arc::clone(schema)),
             EngineDoc::Body(_) | EngineDoc::Log(_) => {}
+        }
+    }
+
+    /// Says whether patches of a body are wanted: they cost a walk through each touched text.
+    pub fn listen(&mut self, on: bool) {
+        match self {
+            EngineDoc::Body(body) => body.listen(on),
+            EngineDoc::Record(_) | EngineDoc::Log(_) => {}
         }
     }
 
@@ -117,10 +127,12 @@ impl EngineDoc {
     pub fn apply(&mut self, batch: Vec<Admitted>) -> Result<Vec<Vec<Patch>>, Stuck> {
         match self {
             EngineDoc::Record(record) => {
-                let changes = batch.into_iter().filter_map(|admitted| match admitted.judged {
-                    Judged::Change(change) => Some(*change),
-                    Judged::Update(_) | Judged::Entry(_) => None,
-                });
+                let changes = batch
+                    .into_iter()
+                    .filter_map(|admitted| match admitted.judged {
+                        Judged::Change(change) => Some(*change),
+                        Judged::Update(_) | Judged::Entry(_) => None,
+                    });
                 record.apply(changes.collect())
             }
             EngineDoc::Body(body) => batch
@@ -133,7 +145,9 @@ impl EngineDoc {
             EngineDoc::Log(log) => Ok(batch
                 .into_iter()
                 .map(|admitted| match admitted.judged {
-                    Judged::Entry(entry) => vec![log.apply(admitted.id, admitted.chain, admitted.hlc, entry)],
+                    Judged::Entry(entry) => {
+                        vec![log.apply(admitted.id, admitted.chain, admitted.hlc, entry)]
+                    }
                     Judged::Change(_) | Judged::Update(_) => Vec::new(),
                 })
                 .collect()),

@@ -1,6 +1,6 @@
 //! Taking change sets in: the quick path.
 
-use super::{Document, Event, Kept, State, aside::Room, engine::Admitted};
+use super::{Document, Event, Kept, State, aside::Room, engine::Admitted, route};
 use crate::{
     causal::Node,
     changeset::{EngineKind, Header, Proof},
@@ -52,8 +52,11 @@ impl Document {
         let mut work: VecDeque<Kept> = batch.into();
         let mut admitted = Vec::new();
         let mut contest = false;
+        let mut places = Vec::with_capacity(work.len());
         while let Some(kept) = work.pop_front() {
             let id = kept.change.id();
+            let header = kept.change.header();
+            places.push((header.chain, header.seq, id));
             match self.take(kept, grounds, Room::Bounded) {
                 Taken::Accepted(change) => {
                     received.states.push((id, State::Effective));
@@ -73,6 +76,11 @@ impl Document {
         }
         if contest {
             self.rebuild(grounds, &mut received.events);
+            // What counted a moment ago may not any more.
+            let states = places
+                .iter()
+                .filter_map(|(chain, seq, id)| Some((*id, self.state(chain, *seq, id)?)));
+            received.states = states.collect();
         } else {
             self.apply(admitted, grounds, Cause::Remote, &mut received.events);
         }
@@ -110,7 +118,9 @@ impl Document {
         let standing = grounds.standing;
         let lost = self.graph.lines().any(|(_, line)| {
             line.nodes().iter().zip(1u64..).any(|(node, seq)| {
-                standing.excludes(&self.slot(line.writer.chain, seq), &node.id).is_some()
+                standing
+                    .excludes(&self.slot(line.writer.chain, seq), &node.id)
+                    .is_some()
             })
         });
         let won = self.asides.iter().any(|aside| {
@@ -176,14 +186,20 @@ impl Document {
             return None;
         }
         let cleared = grounds.clear(&kept.change, None).ok()?;
-        Some(Claim { actor: cleared.writer.actor, foreign: header.actor.is_some() })
+        Some(Claim {
+            actor: cleared.writer.actor,
+            foreign: header.actor.is_some(),
+        })
     }
 
     /// Another chain that has the actor which a new chain claims: its first change set, and whether
     /// the new one goes before it.
     fn rival(&self, kept: &Kept, grounds: &Grounds<'_>) -> Option<(ChangeSetId, bool)> {
         let claim = self.claim(kept, grounds)?;
-        let (at, _) = self.graph.lines().find(|(_, line)| line.writer.actor == claim.actor)?;
+        let (at, _) = self
+            .graph
+            .lines()
+            .find(|(_, line)| line.writer.actor == claim.actor)?;
         let (first, has) = (self.graph.node(at, 1)?, self.kept(at, 1)?);
         let rank = (has.change.header().actor.is_some(), first.id);
         Some((first.id, (claim.foreign, kept.change.id()) < rank))
@@ -192,7 +208,8 @@ impl Document {
     /// Keeps an effective change set, in step with the graph.
     pub(super) fn keep(&mut self, chain: ChainIdx, kept: Kept) {
         if self.kept.len() <= chain.at() {
-            self.kept.resize_with(chain.at().saturating_add(1), Vec::new);
+            self.kept
+                .resize_with(chain.at().saturating_add(1), Vec::new);
         }
         if let Some(line) = self.kept.get_mut(chain.at()) {
             line.push(kept);
@@ -200,7 +217,11 @@ impl Document {
     }
 
     fn set_aside(&mut self, kept: Kept, state: State, room: Room) -> Taken {
-        if self.asides.insert(kept, state.clone(), room) { Taken::Aside(state) } else { Taken::Dropped }
+        if self.asides.insert(kept, state.clone(), room) {
+            Taken::Aside(state)
+        } else {
+            Taken::Dropped
+        }
     }
 
     /// Keeps the proof of a change set whose proof was not here.
@@ -213,16 +234,31 @@ impl Document {
     }
 
     /// Judges one and feeds it to graph and gate.
-    fn judge(&mut self, kept: &Kept, at: Option<ChainIdx>, grounds: &Grounds<'_>) -> Result<Admitted, State> {
+    fn judge(
+        &mut self,
+        kept: &Kept,
+        at: Option<ChainIdx>,
+        grounds: &Grounds<'_>,
+    ) -> Result<Admitted, State> {
         let header = kept.change.header();
-        let known = at.and_then(|at| self.graph.line(at)).map(|line| &line.writer);
+        let known = at
+            .and_then(|at| self.graph.line(at))
+            .map(|line| &line.writer);
         let cleared = grounds.clear(&kept.change, known).map_err(State::from)?;
         let deps = self.resolve(header)?;
         if at.is_none() && self.graph.lines().count() >= limits::CHAINS_MAX {
-            return Err(State::Refused(ChainRule::Chains { max: limits::CHAINS_MAX as u64 }.into()));
+            return Err(State::Refused(
+                ChainRule::Chains {
+                    max: limits::CHAINS_MAX as u64,
+                }
+                .into(),
+            ));
         }
         let seen = self.graph.seen(at, &deps).map_err(|redundant| {
-            let id = self.graph.node(redundant.chain, redundant.seq).map_or(kept.change.id(), |node| node.id);
+            let id = self
+                .graph
+                .node(redundant.chain, redundant.seq)
+                .map_or(kept.change.id(), |node| node.id);
             State::Refused(ChainRule::Redundant { id }.into())
         })?;
         let before = at.and_then(|at| self.graph.node(at, self.graph.len_of(at)));
@@ -239,7 +275,9 @@ impl Document {
         }
         // The chain gets its index only when its first change set is accepted: until then the gate
         // is asked under the index it would get.
-        let chain = at.unwrap_or(ChainIdx(u32::try_from(self.graph.lines().count()).unwrap_or(u32::MAX)));
+        let chain = at.unwrap_or(ChainIdx(
+            u32::try_from(self.graph.lines().count()).unwrap_or(u32::MAX),
+        ));
         if at.is_none() {
             self.engine.register(chain, &cleared.writer);
         }
@@ -252,8 +290,15 @@ impl Document {
             genesis_before: seen.genesis,
             schema: cleared.schema,
         };
-        let candidate = Candidate { place: &place, payload: &cleared.payload };
-        let judged = self.engine.judge(&self.part, &candidate).map_err(State::Refused)?;
+        let candidate = Candidate {
+            place: &place,
+            payload: &cleared.payload,
+        };
+        let judged = self
+            .engine
+            .judge(&self.part, &candidate)
+            .map_err(State::Refused)?;
+        route::judge(header, &place.schema, &judged).map_err(Rule::from)?;
         self.engine.admit(&judged);
         let chain = self.graph.intern(cleared.writer);
         let node = Node {
@@ -263,16 +308,28 @@ impl Document {
             genesis: seen.genesis.max(header.schema_version),
         };
         self.graph.push(chain, node);
-        Ok(Admitted { id: kept.change.id(), chain, hlc: header.hlc, judged })
+        Ok(Admitted {
+            id: kept.change.id(),
+            chain,
+            hlc: header.hlc,
+            judged,
+        })
     }
 
     /// The dependencies' places; all must be effective, and the one before it in its chain too.
     fn resolve(&self, header: &Header) -> Result<Vec<(ChainIdx, u64)>, State> {
         let mut places = Vec::with_capacity(header.deps.len());
         let mut missing = None;
-        let prev = header.seq.checked_sub(1).filter(|seq| *seq > 0).zip(header.prev);
+        let prev = header
+            .seq
+            .checked_sub(1)
+            .filter(|seq| *seq > 0)
+            .zip(header.prev);
         let prev = prev.map(|(seq, id)| (header.chain, seq, id));
-        for (chain, seq, id) in prev.into_iter().chain(header.deps.iter().map(|d| (d.chain, d.seq, d.id))) {
+        for (chain, seq, id) in prev
+            .into_iter()
+            .chain(header.deps.iter().map(|d| (d.chain, d.seq, d.id)))
+        {
             let at = self.graph.chain(&chain);
             let node = at.and_then(|at| Some((at, self.graph.node(at, seq)?)));
             match node {
@@ -316,7 +373,8 @@ impl Document {
         if admitted.is_empty() {
             return;
         }
-        let about: Vec<(ChangeSetId, ChainIdx)> = admitted.iter().map(|a| (a.id, a.chain)).collect();
+        let about: Vec<(ChangeSetId, ChainIdx)> =
+            admitted.iter().map(|a| (a.id, a.chain)).collect();
         match self.engine.apply(admitted) {
             Ok(patches) => {
                 for ((change, chain), patches) in about.into_iter().zip(patches) {
@@ -338,7 +396,13 @@ impl Document {
     ) -> Option<Event> {
         self.revision = self.revision.saturating_add(1);
         let author = self.graph.line(chain)?.writer.author;
-        Some(Event::Patched(PatchSet { revision: self.revision, cause, author, change, patches }))
+        Some(Event::Patched(PatchSet {
+            revision: self.revision,
+            cause,
+            author,
+            change,
+            patches,
+        }))
     }
 }
 

@@ -11,6 +11,7 @@ mod edit;
 mod engine;
 mod intake;
 mod rebuild;
+mod route;
 
 pub use alone::Stand;
 pub use aside::{Aside, State};
@@ -41,7 +42,10 @@ pub struct Kept {
 
 impl From<Signed> for Kept {
     fn from(signed: Signed) -> Kept {
-        Kept { change: signed.change, proof: Some(signed.proof) }
+        Kept {
+            change: signed.change,
+            proof: Some(signed.proof),
+        }
     }
 }
 
@@ -78,6 +82,8 @@ pub struct Document {
     /// What made this machine's engine stop.
     stuck: BTreeSet<ChangeSetId>,
     revision: u64,
+    /// Whether somebody wants a body's patches.
+    listening: bool,
 }
 
 impl Document {
@@ -96,6 +102,7 @@ impl Document {
             asides: Asides::default(),
             stuck: BTreeSet::new(),
             revision: 0,
+            listening: false,
         })
     }
 
@@ -122,6 +129,13 @@ impl Document {
     /// How many times it changed here.
     pub fn revision(&self) -> u64 {
         self.revision
+    }
+
+    /// Says whether patches of a body are wanted from now on. They cost a walk through each touched
+    /// text, so by default there are none: a body's patch sets are then empty.
+    pub fn listen(&mut self, on: bool) {
+        self.listening = on;
+        self.engine.listen(on);
     }
 
     /// The engine, to read from.
@@ -152,7 +166,11 @@ impl Document {
         while progress {
             progress = false;
             for (chain, line) in self.graph.lines() {
-                let ready = line.nodes().iter().enumerate().skip(taken.seq(chain) as usize);
+                let ready = line
+                    .nodes()
+                    .iter()
+                    .enumerate()
+                    .skip(taken.seq(chain) as usize);
                 for (at, node) in ready {
                     if !taken.covers(&node.past) {
                         break;
@@ -188,16 +206,24 @@ impl Document {
 
     /// The state of a change set that is here.
     pub fn state(&self, chain: &Chain, seq: u64, id: &ChangeSetId) -> Option<State> {
-        let effective = self.graph.chain(chain).and_then(|chain| self.graph.node(chain, seq));
+        let effective = self
+            .graph
+            .chain(chain)
+            .and_then(|chain| self.graph.node(chain, seq));
         if effective.is_some_and(|node| node.id == *id) {
             return Some(State::Effective);
         }
-        self.asides.get(chain, seq, id).map(|aside| aside.state.clone())
+        self.asides
+            .get(chain, seq, id)
+            .map(|aside| aside.state.clone())
     }
 
     /// The state of a change set that is here, by id alone.
     pub fn state_of(&self, id: &ChangeSetId) -> Option<State> {
-        let aside = self.asides.iter().find(|aside| aside.kept.change.id() == *id);
+        let aside = self
+            .asides
+            .iter()
+            .find(|aside| aside.kept.change.id() == *id);
         aside.map(|aside| aside.state.clone()).or_else(|| {
             let mut nodes = self.graph.lines().flat_map(|(_, line)| line.nodes());
             nodes.any(|node| node.id == *id).then_some(State::Effective)
@@ -206,7 +232,11 @@ impl Document {
 
     /// The change sets that effective ones make again.
     pub fn replaced(&self) -> BTreeSet<ChangeSetId> {
-        self.kept.iter().flatten().filter_map(|kept| kept.change.header().replaces).collect()
+        self.kept
+            .iter()
+            .flatten()
+            .filter_map(|kept| kept.change.header().replaces)
+            .collect()
     }
 
     /// The document as it was at an earlier point, or as one of its authors saw it.
@@ -214,7 +244,9 @@ impl Document {
         let mut then = Document::new(self.entity, &self.part, self.schemas.clone())?;
         let kept = self.effective().into_iter().filter(|kept| {
             let header = kept.change.header();
-            self.graph.chain(&header.chain).is_some_and(|chain| past.contains(chain, header.seq))
+            self.graph
+                .chain(&header.chain)
+                .is_some_and(|chain| past.contains(chain, header.seq))
         });
         then.receive(kept.cloned().collect(), grounds);
         Some(then)
@@ -222,6 +254,10 @@ impl Document {
 
     /// The slot of a change set of this document.
     fn slot(&self, chain: Chain, seq: u64) -> Slot {
-        Slot { document: self.id, chain, seq }
+        Slot {
+            document: self.id,
+            chain,
+            seq,
+        }
     }
 }

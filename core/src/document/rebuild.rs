@@ -85,7 +85,9 @@ impl Work {
     /// One was decided: those behind it may be tried.
     fn decided(&mut self, id: &ChangeSetId) {
         for (prize, rank) in self.claims.remove(id).unwrap_or_default() {
-            let Some(ranks) = self.contested.get_mut(&prize) else { continue };
+            let Some(ranks) = self.contested.get_mut(&prize) else {
+                continue;
+            };
             ranks.remove(&rank);
             for (_, next) in ranks.iter() {
                 if let Some(kept) = self.deferred.remove(next) {
@@ -106,7 +108,9 @@ impl Document {
             return;
         }
         self.revision = self.revision.saturating_add(1);
-        events.push(Event::Rebuilt { revision: self.revision });
+        events.push(Event::Rebuilt {
+            revision: self.revision,
+        });
     }
 
     /// Makes the document anew one change set at a time, setting aside each at which the engine
@@ -125,16 +129,22 @@ impl Document {
             events.push(Event::Stuck { id });
         }
         self.revision = self.revision.saturating_add(1);
-        events.push(Event::Rebuilt { revision: self.revision });
+        events.push(Event::Rebuilt {
+            revision: self.revision,
+        });
     }
 
     /// Judges everything that is here again, from nothing, and hands over what was admitted.
     fn replay(&mut self, grounds: &Grounds<'_>, each: &mut dyn FnMut(&mut EngineDoc, Admitted)) {
-        let mut pool: Vec<Kept> = std::mem::take(&mut self.kept).into_iter().flatten().collect();
+        let mut pool: Vec<Kept> = std::mem::take(&mut self.kept)
+            .into_iter()
+            .flatten()
+            .collect();
         pool.extend(self.asides.drain());
         self.graph = Graph::default();
         if let Some(engine) = EngineDoc::new(self.id, &self.part, &self.schemas) {
             self.engine = engine;
+            self.engine.listen(self.listening);
         }
         let mut work = Work::new(pool, |kept| self.claim(kept, grounds));
         while let Some(kept) = work.next() {
@@ -145,7 +155,12 @@ impl Document {
                 Taken::Aside(_) | Taken::Known | Taken::Contest => {}
             }
             work.decided(&id);
-            work.ready.extend(self.asides.wake(&id).into_iter().map(|kept| (kept.change.id(), kept)));
+            work.ready.extend(
+                self.asides
+                    .wake(&id)
+                    .into_iter()
+                    .map(|kept| (kept.change.id(), kept)),
+            );
         }
     }
 }

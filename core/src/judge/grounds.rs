@@ -8,7 +8,7 @@ use crate::{
         crypt::{OpenError, WorkspaceKey, decrypt},
     },
     control::{Member, Role, Standing},
-    id::{Actor, WorkspaceId, automerge_actor, yrs_client},
+    id::{Actor, EntityId, UserId, WorkspaceId, automerge_actor, yrs_client},
     schema::{Schema, SchemaLog, SchemaRule, WriterIs},
 };
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
@@ -59,35 +59,71 @@ impl<'a> Grounds<'a> {
     ///
     /// # Errors
     /// What it waits for, or the rule that it breaks.
-    pub fn clear<'c>(&self, change: &'c ChangeSet, known: Option<&Writer>) -> Result<Cleared<'c>, Stop> {
+    pub fn clear<'c>(
+        &self,
+        change: &'c ChangeSet,
+        known: Option<&Writer>,
+    ) -> Result<Cleared<'c>, Stop> {
         let header = change.header();
         if header.workspace != self.workspace {
             return Err(ChainRule::Workspace.into());
         }
         if header.rules > self.standing.rules_known() {
             let known = self.standing.rules_known();
-            return Err(Stop::Hold(Hold::Rules { wanted: header.rules, known }));
+            return Err(Stop::Hold(Hold::Rules {
+                wanted: header.rules,
+                known,
+            }));
         }
-        let seen = self.standing.number_of(header.control).map_err(Stop::Hold)?;
-        let member = self
+        let seen = self
             .standing
-            .member(&header.chain.origin, seen)
-            .ok_or(ChainRule::NotAdmitted { origin: header.chain.origin, at: seen })?;
+            .number_of(header.control)
+            .map_err(Stop::Hold)?;
+        let member =
+            self.standing
+                .member(&header.chain.origin, seen)
+                .ok_or(ChainRule::NotAdmitted {
+                    origin: header.chain.origin,
+                    at: seen,
+                })?;
         if member.user != header.author {
-            return Err(ChainRule::Author { named: header.author, admitted: member.user }.into());
+            return Err(ChainRule::Author {
+                named: header.author,
+                admitted: member.user,
+            }
+            .into());
         }
         let schema = self.schema(header, seen)?;
         schema.judge_part(&header.part, header.engine)?;
-        self.rights(header, member, &schema, seen)?;
+        self.may_write(
+            member,
+            &header.entity,
+            &header.part,
+            header.on_behalf_of,
+            &schema,
+            seen,
+        )?;
         schema.judge_route(&header.part, &header.route)?;
         let writer = writer(header, member, self.standing.role(member, seen), known)?;
-        Ok(Cleared { payload: self.payload(change)?, schema, writer })
+        Ok(Cleared {
+            payload: self.payload(change)?,
+            schema,
+            writer,
+        })
     }
 
     /// The schema a header names, active when its author looked.
     fn schema(&self, header: &Header, seen: u64) -> Result<Arc<Schema>, Stop> {
-        let hold = || Stop::Hold(Hold::Schema { schema: header.schema, version: header.schema_version });
-        let active = self.standing.schema_active(&header.schema).ok_or_else(hold)?;
+        let hold = || {
+            Stop::Hold(Hold::Schema {
+                schema: header.schema,
+                version: header.schema_version,
+            })
+        };
+        let active = self
+            .standing
+            .schema_active(&header.schema)
+            .ok_or_else(hold)?;
         let schema = self.schemas.by_id(&header.schema).ok_or_else(hold)?;
         if active > seen {
             return Err(ChainRule::SchemaAhead { active, seen }.into());
@@ -97,36 +133,65 @@ impl<'a> Grounds<'a> {
             return Err(SchemaRule::VersionMismatch { named, actual }.into());
         }
         if !header.entity.of_kind(schema.kind()) {
-            return Err(ChainRule::OtherKind { named: schema.kind().to_owned() }.into());
+            return Err(ChainRule::OtherKind {
+                named: schema.kind().to_owned(),
+            }
+            .into());
         }
         Ok(Arc::clone(schema))
     }
 
-    /// Whether the writer, or the user it writes for, may write the part.
-    fn rights(&self, header: &Header, member: &Member, schema: &Schema, seen: u64) -> Result<(), Stop> {
+    /// Whether a device, or the user it writes for, may write a part of an entity, as the control log
+    /// stood at record `seen`.
+    ///
+    /// # Errors
+    /// The rule that such a change set breaks.
+    pub fn may_write(
+        &self,
+        member: &Member,
+        entity: &EntityId,
+        part: &str,
+        on_behalf_of: Option<UserId>,
+        schema: &Schema,
+        seen: u64,
+    ) -> Result<(), Rule> {
         let own = self.standing.role(member, seen);
-        let (role, user) = match (own, header.on_behalf_of) {
+        let (role, user) = match (own, on_behalf_of) {
             (Role::Server | Role::Gateway, Some(user)) => (self.standing.user(&user, seen), user),
-            (Role::Gateway, None) => return Err(ChainRule::OnBehalf { role: own, present: false }.into()),
-            (Role::Reader | Role::Member | Role::Owner, Some(_)) => {
-                return Err(ChainRule::OnBehalf { role: own, present: true }.into());
+            (Role::Gateway, None) => {
+                return Err(ChainRule::OnBehalf {
+                    role: own,
+                    present: false,
+                }
+                .into());
             }
-            (Role::Server | Role::Reader | Role::Member | Role::Owner, None) => (Some(own), header.author),
+            (Role::Reader | Role::Member | Role::Owner, Some(_)) => {
+                return Err(ChainRule::OnBehalf {
+                    role: own,
+                    present: true,
+                }
+                .into());
+            }
+            (Role::Server | Role::Reader | Role::Member | Role::Owner, None) => {
+                (Some(own), member.user)
+            }
         };
         let writes = matches!(role, Some(Role::Member | Role::Owner));
         let writer = WriterIs {
             member: writes,
             owner: role == Some(Role::Owner),
-            creator: writes && user == header.entity.creator,
+            creator: writes && user == entity.creator,
             server: role == Some(Role::Server),
         };
-        Ok(schema.judge_writer(&header.part, writer)?)
+        Ok(schema.judge_writer(part, writer)?)
     }
 
     /// The engine's bytes.
     fn payload<'c>(&self, change: &'c ChangeSet) -> Result<Cow<'c, [u8]>, Stop> {
         let bytes = change.payload().bytes().ok_or(Stop::Hold(Hold::Payload))?;
-        let Some(epoch) = change.header().key_epoch else { return Ok(Cow::Borrowed(bytes)) };
+        let Some(epoch) = change.header().key_epoch else {
+            return Ok(Cow::Borrowed(bytes));
+        };
         let key = self.keys.get(&epoch).ok_or(Stop::Hold(Hold::Key(epoch)))?;
         match decrypt(change, key) {
             Ok(opened) => Ok(Cow::Owned(opened)),
@@ -139,7 +204,12 @@ impl<'a> Grounds<'a> {
 
 /// The chain's writer: the one known, or a new one, whose actor is derived unless a gateway names
 /// a foreign one.
-fn writer(header: &Header, member: &Member, role: Role, known: Option<&Writer>) -> Result<Writer, Stop> {
+fn writer(
+    header: &Header,
+    member: &Member,
+    role: Role,
+    known: Option<&Writer>,
+) -> Result<Writer, Stop> {
     let author = header.on_behalf_of.unwrap_or(header.author);
     if header.actor.is_some() && role != Role::Gateway {
         return Err(ChainRule::ForeignActor.into());
@@ -160,5 +230,9 @@ fn writer(header: &Header, member: &Member, role: Role, known: Option<&Writer>) 
         }
         EngineKind::Yrs => Actor::Yrs(yrs_client(&header.chain, &document, &member.salt)),
     };
-    Ok(Writer { chain: header.chain, author, actor: header.actor.unwrap_or_else(derived) })
+    Ok(Writer {
+        chain: header.chain,
+        author,
+        actor: header.actor.unwrap_or_else(derived),
+    })
 }

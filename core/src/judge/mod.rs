@@ -8,4 +8,3 @@ pub use candidate::{Candidate, Place, Writer};
 pub use grounds::{Cleared, Grounds, Stop};
 pub use rule::ChainRule;
 pub use verdict::{Hold, Rule, Stuck, Verdict};
-

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ChainRule {
     /// The origin was not admitted when its author says to have looked.
-    #[error("origin {origin} was not admitted at control record {at}: ask an owner to admit the device")]
+    #[error(
+        "origin {origin} was not admitted at control record {at}: ask an owner to admit the device"
+    )]
     NotAdmitted {
         /// The origin.
         origin: OriginId,
@@ -56,7 +58,9 @@ pub enum ChainRule {
     #[error("its stamp does not lie above the one before it in its chain")]
     Stamp,
     /// It names a schema that was activated later than its author had looked.
-    #[error("it names a schema that control record {active} activated, but its author had seen {seen}")]
+    #[error(
+        "it names a schema that control record {active} activated, but its author had seen {seen}"
+    )]
     SchemaAhead {
         /// The record.
         active: u64,

@@ -17,22 +17,37 @@ pub fn encode(entry: &Entry) -> Vec<u8> {
 /// # Errors
 /// Where they are too long, are no entry, or are not what [`encode`] writes for it.
 pub fn decode(bytes: &[u8]) -> Result<Entry, LogRule> {
-    let form = LogRule::Form { len: bytes.len() as u64 };
+    let form = LogRule::Form {
+        len: bytes.len() as u64,
+    };
     if bytes.len() > limits::PAYLOAD_BYTES_MAX {
         return Err(form);
     }
     let entry: Entry = postcard::from_bytes(bytes).map_err(|_| form.clone())?;
-    if encode(&entry) == bytes { Ok(entry) } else { Err(form) }
+    if encode(&entry) == bytes {
+        Ok(entry)
+    } else {
+        Err(form)
+    }
 }
 
 /// Holds an entry against the schema.
 pub(super) fn check(shape: &LogShape, entry: &Entry) -> Result<(), Rule> {
     for (name, value) in entry {
-        let kind = shape.entry.get(name).ok_or_else(|| LogRule::UnknownField { field: name.clone() })?;
+        let kind = shape.entry.get(name).ok_or_else(|| LogRule::UnknownField {
+            field: name.clone(),
+        })?;
         kind.check(&value.clone().into())?;
     }
-    match shape.required.iter().find(|name| !entry.contains_key(*name)) {
-        Some(field) => Err(LogRule::Missing { field: field.clone() }.into()),
+    match shape
+        .required
+        .iter()
+        .find(|name| !entry.contains_key(*name))
+    {
+        Some(field) => Err(LogRule::Missing {
+            field: field.clone(),
+        }
+        .into()),
         None => Ok(()),
     }
 }

@@ -34,7 +34,10 @@ pub struct LogDoc {
 impl LogDoc {
     /// An empty log.
     pub fn new(shape: LogShape) -> Self {
-        LogDoc { shape, entries: BTreeMap::new() }
+        LogDoc {
+            shape,
+            entries: BTreeMap::new(),
+        }
     }
 
     /// Judges an entry by the schema that its change set names.
@@ -48,13 +51,26 @@ impl LogDoc {
     }
 
     /// Takes an entry in. The patch says before which entry it stands now.
-    pub fn apply(&mut self, id: ChangeSetId, chain: ChainIdx, hlc: Hlc, judged: JudgedEntry) -> Patch {
+    pub fn apply(
+        &mut self,
+        id: ChangeSetId,
+        chain: ChainIdx,
+        hlc: Hlc,
+        judged: JudgedEntry,
+    ) -> Patch {
         let later = self.entries.range((hlc, id)..).count();
         let at = u32::try_from(self.entries.len().saturating_sub(later)).unwrap_or(u32::MAX);
-        let fields = judged.entry.iter().map(|(name, value)| (name.clone(), value.clone().into()));
+        let fields = judged
+            .entry
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into()));
         let value = Value::Map(fields.collect());
         self.entries.insert((hlc, id), (chain, judged.entry));
-        Patch::Insert { path: Vec::new(), at, values: vec![value] }
+        Patch::Insert {
+            path: Vec::new(),
+            at,
+            values: vec![value],
+        }
     }
 
     /// How many entries there are.
@@ -73,8 +89,12 @@ impl LogDoc {
     }
 
     /// Entries in the order of their stamps, equal stamps by id.
-    pub fn entries(&self) -> impl DoubleEndedIterator<Item = (Hlc, ChangeSetId, ChainIdx, &Entry)> + '_ {
-        self.entries.iter().map(|((hlc, id), (chain, entry))| (*hlc, *id, *chain, entry))
+    pub fn entries(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = (Hlc, ChangeSetId, ChainIdx, &Entry)> + '_ {
+        self.entries
+            .iter()
+            .map(|((hlc, id), (chain, entry))| (*hlc, *id, *chain, entry))
     }
 
     /// blake3 over the ids in order: an id names its entry.

@@ -184,7 +184,9 @@ pub(crate) fn entries(
             continue;
         }
         match patches.last_mut() {
-            Some((from, values)) if *from as usize + values.len() == at as usize => {
+            Some((from, values))
+                if (*from as usize).saturating_add(values.len()) == at as usize =>
+            {
                 values.push(entry.value);
             }
             _ => patches.push((at, vec![entry.value])),

@@ -6,7 +6,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    Conflict, FieldPath, JudgedChange, LIFE_KEY, RecordGate, RecordView,
+    Conflict, FieldPath, JudgedChange, RecordGate, RecordView,
     deltas::{self, Glance},
     history::History,
     names::Names,
@@ -21,7 +21,7 @@ use crate::{
     patch::Patch,
     schema::{OnDeleteEdit, Schema},
 };
-use automerge::{Automerge, Change, ChangeHash, PatchLog, ROOT, ReadDoc, TextEncoding};
+use automerge::{Automerge, Change, ChangeHash, PatchLog, ReadDoc, TextEncoding};
 use std::{
     collections::BTreeSet,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -307,9 +307,4 @@ fn run(
         Vec::new()
     };
     Ok((engine, raw))
-}
-
-/// Whether the entity's life stands in this document's root.
-pub(super) fn has_life(engine: &impl ReadDoc) -> bool {
-    matches!(engine.get(ROOT, LIFE_KEY), Ok(Some(_)))
 }

@@ -5,11 +5,12 @@
 
 use super::{
     EditError, FieldPath, LIFE_KEY, Life, RecordDoc, RecordOp, deltas,
-    doc::{blank, has_life, heads},
+    doc::{blank, heads},
     rules::Candidate as Written,
     session::{Effects, Pending, Rules, Session},
+    take_back::{plan, take_back},
     target::Target,
-    undo::{Making, plan, take_back},
+    undo::Making,
 };
 use crate::{
     id::{Actor, ViewId},
@@ -32,6 +33,9 @@ pub struct RecordEdit {
     pub payload: Vec<u8>,
     /// What changed.
     pub patches: Vec<Patch>,
+    /// The registers it writes, each with the last value it gives it; see
+    /// [`JudgedChange::registers`](super::JudgedChange::registers).
+    pub registers: BTreeMap<FieldPath, Value>,
 }
 
 impl RecordDoc {
@@ -70,16 +74,16 @@ impl RecordDoc {
             .iter()
             .map(|op| Target::of(fields, op))
             .collect::<Result<_, _>>()?;
-        self.open(place)?;
+        let (actor, start_op) = self.open(place)?;
         let life = self.life();
-        let mut session = Session::new(
-            self.engine.transaction(),
-            Rules {
-                history: &self.history,
-                names: &self.names,
-            },
-            (place.hlc, life),
-        );
+        let rules = Rules {
+            history: &self.history,
+            names: &self.names,
+            gate: &self.gate,
+            start_op,
+            actor,
+        };
+        let mut session = Session::new(self.engine.transaction(), rules, (place.hlc, life));
         for (op, target) in ops.iter().zip(targets) {
             session.run(op, target)?;
         }
@@ -113,20 +117,20 @@ impl RecordDoc {
     ) -> Result<Option<RecordEdit>, EditError> {
         let schema = place.schema.clone();
         let fields = fields_of(&schema, &self.part)?;
-        self.open(place)?;
+        let (actor, start_op) = self.open(place)?;
         let life = self.life();
         let mut tried = 0usize;
         for step in self.book.steps(view, making).iter().rev() {
             tried = tried.saturating_add(1);
             let plan = plan(&self.reader(), step);
-            let mut session = Session::new(
-                self.engine.transaction(),
-                Rules {
-                    history: &self.history,
-                    names: &self.names,
-                },
-                (place.hlc, life),
-            );
+            let rules = Rules {
+                history: &self.history,
+                names: &self.names,
+                gate: &self.gate,
+                start_op,
+                actor,
+            };
+            let mut session = Session::new(self.engine.transaction(), rules, (place.hlc, life));
             take_back(&mut session, (step, &plan, &self.book, view), fields)?;
             if let Some((effects, hash)) = session.commit() {
                 let edit = self.close(place, effects, hash, Some((view, making)))?;
@@ -139,14 +143,16 @@ impl RecordDoc {
     }
 
     fn life(&self) -> Life {
-        if !has_life(&self.engine) {
-            return Life::Alive;
+        if self.history.touches(LIFE_KEY) {
+            self.reader().life(self.policy())
+        } else {
+            Life::Alive
         }
-        self.reader().life(self.policy())
     }
 
-    /// Brings the engine to where the edit stands: its writer, its genesis, its heads.
-    fn open(&mut self, place: &Place) -> Result<(), EditError> {
+    /// Brings the engine to where the edit stands: its writer, its genesis, its heads. Gives the
+    /// writer's actor and the counter of the edit's first operation.
+    fn open(&mut self, place: &Place) -> Result<([u8; 16], u64), EditError> {
         let chain = place.chain;
         let Some(Actor::Automerge(actor)) = self.history.writer(chain).map(|by| by.actor) else {
             return Err(EditError::UnknownChain { chain });
@@ -188,7 +194,13 @@ impl RecordDoc {
         if self.engine.get_actor().to_bytes() != actor {
             self.engine.set_actor(ActorId::from(actor));
         }
-        Ok(())
+        let genesis = self
+            .gate
+            .genesis()
+            .get(..self.genesis.held)
+            .unwrap_or_default();
+        let genesis = genesis.last().map_or(0, |last| last.max_op());
+        Ok((actor, self.history.max_op().max(genesis).saturating_add(1)))
     }
 
     /// Lets the engine hold exactly this much of the genesis chain. More than needed is there only
@@ -248,7 +260,11 @@ impl RecordDoc {
             let at = (place.chain, place.seq);
             self.book.note(view, making, (effects.step, place.hlc, at));
         }
-        Ok(RecordEdit { payload, patches })
+        Ok(RecordEdit {
+            payload,
+            patches,
+            registers: judged.registers,
+        })
     }
 
     /// How many entries each append-only list had that this edit appends to. The change is not

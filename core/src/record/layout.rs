@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     limits::SCALAR_BYTES_MAX,
-    schema::{FieldMap, MergeRule, ValueType, check_open_key},
+    schema::{FieldMap, MergeRule, ValueType},
     value::{Finite, Value},
 };
 use std::borrow::Cow;

@@ -36,8 +36,9 @@ pub(crate) struct Sequence {
 #[derive(Clone, Debug)]
 pub(crate) struct Removed {
     pub id: OpKey,
-    /// The entry, or the character as a text.
-    pub value: Value,
+    /// The entry, or the character as a text; none if the same step had put it in, so that it
+    /// only tells the order of its neighbours.
+    pub value: Option<Value>,
     pub left: Option<OpKey>,
     pub right: Option<OpKey>,
 }
@@ -86,6 +87,7 @@ impl Step {
         let rights: Vec<Option<OpKey>> = rights.chain([right]).collect();
         let lefts: Vec<Option<OpKey>> = lefts.collect();
         for (((id, value), left), right) in entries.into_iter().zip(lefts).zip(rights) {
+            let value = Some(value);
             sequence.take_out(Removed {
                 id,
                 value,
@@ -116,10 +118,11 @@ impl Step {
 }
 
 impl Sequence {
-    fn take_out(&mut self, removed: Removed) {
-        if !self.inserted.remove(&removed.id) {
-            self.removed.push(removed);
+    fn take_out(&mut self, mut removed: Removed) {
+        if self.inserted.remove(&removed.id) {
+            removed.value = None;
         }
+        self.removed.push(removed);
     }
 
     fn merge(&mut self, later: Sequence) {

@@ -32,7 +32,7 @@ impl<'s> Target<'s> {
     fn suits(&self, op: &RecordOp) -> Result<(), EditError> {
         let fits = match (op, self.rule) {
             (RecordOp::Put { value, .. }, MergeRule::Open(_)) => match self.key {
-                None => return Err(self.wrong(op, "name the key as the last step of the path")),
+                None => return Err(self.wrong(op, instead(self.rule))),
                 Some(key) => {
                     check_open_key(key).map_err(|rule| self.refused(rule))?;
                     Some(value)

@@ -52,21 +52,23 @@ impl<'s> Setting<'s> {
         let [old] = path else {
             return None;
         };
-        self.fields.iter().find_map(|(name, field)| match &field.rule {
-            rule @ MergeRule::Set(_) => names_of(self.chain, self.part, name)
-                .contains(old)
-                .then_some(rule),
-            MergeRule::Lww(_)
-            | MergeRule::Group(_)
-            | MergeRule::Keep(_)
-            | MergeRule::Once(_)
-            | MergeRule::Counter
-            | MergeRule::List(_)
-            | MergeRule::Append(_)
-            | MergeRule::Text
-            | MergeRule::Map(_)
-            | MergeRule::Open(_) => None,
-        })
+        self.fields
+            .iter()
+            .find_map(|(name, field)| match &field.rule {
+                rule @ MergeRule::Set(_) => names_of(self.chain, self.part, name)
+                    .contains(old)
+                    .then_some(rule),
+                MergeRule::Lww(_)
+                | MergeRule::Group(_)
+                | MergeRule::Keep(_)
+                | MergeRule::Once(_)
+                | MergeRule::Counter
+                | MergeRule::List(_)
+                | MergeRule::Append(_)
+                | MergeRule::Text
+                | MergeRule::Map(_)
+                | MergeRule::Open(_) => None,
+            })
     }
 }
 

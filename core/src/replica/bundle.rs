@@ -72,7 +72,9 @@ impl Replica {
                 BundleItem::ChangeSet(signed) => changes.push(*signed),
             }
         }
-        let founding = controls.iter().find(|c| matches!(c.record.body, ControlBody::Found { .. }));
+        let founding = controls
+            .iter()
+            .find(|c| matches!(c.record.body, ControlBody::Found { .. }));
         let founding = founding.ok_or(BundleReadError::Unfounded)?;
         let mut replica = Replica::new(founding.record.workspace, founding.record.signer);
         for control in controls {
@@ -91,6 +93,11 @@ impl Replica {
             }
         }
         let intake = replica.receive(now_ms, verified);
-        Ok(FromBundle { replica, intake, broken, forged })
+        Ok(FromBundle {
+            replica,
+            intake,
+            broken,
+            forged,
+        })
     }
 }

@@ -3,9 +3,10 @@
 use super::{Intent, Open, Replica, rebase::Asked};
 use crate::{
     changeset::{ChangeSet, SealError, Verified, seal_verified},
+    control::{Excluded, Slot},
     document::{self, Document, Draft, EditError, Edited},
     id::{Actor, ChangeSetId, DocumentId, EntityId, ViewId, automerge_actor, yrs_client},
-    judge::Writer,
+    judge::{ChainRule, Writer},
     limits,
     schema::{PartShape, Residency, Schema},
 };
@@ -49,6 +50,12 @@ pub enum WriteError {
         /// The epoch.
         epoch: u32,
     },
+    /// The control log excludes whatever the writer's chain would go on with.
+    #[error(
+        "a control record excludes what this device writes next: after a fork, rebase; after a \
+             revocation, ask an owner to admit a new device"
+    )]
+    Excluded(Excluded),
     /// The document said no.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -85,12 +92,20 @@ impl Replica {
         replaces: Option<ChangeSetId>,
     ) -> Result<(DocumentId, Edited), WriteError> {
         let chain = self.chain_of(kind);
-        let schema = chain.last().cloned().ok_or_else(|| WriteError::UnknownKind { kind: kind.to_owned() })?;
+        let schema = chain
+            .last()
+            .cloned()
+            .ok_or_else(|| WriteError::UnknownKind {
+                kind: kind.to_owned(),
+            })?;
         let id = DocumentId::of(&entity, part);
         let (writer, user) = self.writer(&schema, &id, part)?;
+        self.may_write(&schema, &entity, part, &id, &writer)?;
         if !self.documents.contains_key(&id) {
             let document = Document::new(entity, part, chain);
-            self.documents.insert(id, document.ok_or_else(|| unknown(&schema, part))?);
+            let mut document = document.ok_or_else(|| unknown(&schema, part))?;
+            document.listen(self.listening);
+            self.documents.insert(id, document);
         }
         let key = match self.standing.key_epoch() {
             Some(epoch) => Some(self.keys.get(&epoch).ok_or(WriteError::NoKey { epoch })?),
@@ -109,11 +124,18 @@ impl Replica {
             view,
         };
         let Some(document) = self.documents.get_mut(&id) else {
-            return Err(WriteError::UnknownKind { kind: kind.to_owned() });
+            return Err(WriteError::UnknownKind {
+                kind: kind.to_owned(),
+            });
         };
         let mut edited = document.write(&pen, draft)?;
         let asked = Asked::of(draft, edited.noted.take());
-        self.open.push(Open { document: id, chain: pen.writer.chain, seq: edited.seq, id: edited.id });
+        self.open.push(Open {
+            document: id,
+            chain: pen.writer.chain,
+            seq: edited.seq,
+            id: edited.id,
+        });
         if let Some(asked) = asked {
             let intent = Intent {
                 id: edited.id,
@@ -130,6 +152,48 @@ impl Replica {
         Ok((id, edited))
     }
 
+    /// Holds a writer to what every other replica would: a change set that counted here alone would
+    /// set this replica apart from all that hold the same.
+    fn may_write(
+        &self,
+        schema: &Schema,
+        entity: &EntityId,
+        part: &str,
+        document: &DocumentId,
+        writer: &Writer,
+    ) -> Result<(), WriteError> {
+        let refused = |rule| WriteError::Edit(EditError::Refused(rule));
+        if !entity.of_kind(schema.kind()) {
+            return Err(refused(
+                ChainRule::OtherKind {
+                    named: schema.kind().to_owned(),
+                }
+                .into(),
+            ));
+        }
+        let seen = self.standing.tip().number;
+        let member = self
+            .standing
+            .member(&writer.chain.origin, seen)
+            .ok_or(WriteError::NotAdmitted)?;
+        self.grounds()
+            .may_write(member, entity, part, None, schema, seen)
+            .map_err(refused)?;
+        let graph = self.documents.get(document).map(Document::graph);
+        let len = graph.and_then(|graph| Some(graph.len_of(graph.chain(&writer.chain)?)));
+        let seq = len.unwrap_or(0).saturating_add(1);
+        let slot = Slot {
+            document: *document,
+            chain: writer.chain,
+            seq,
+        };
+        // Revocations and rulings exclude a slot whatever its id, but for a ruling's winner.
+        match self.standing.excludes(&slot, &ChangeSetId([0; 32])) {
+            Some(excluded) => Err(WriteError::Excluded(excluded)),
+            None => Ok(()),
+        }
+    }
+
     /// Who writes a part here: the pen under its derived actor.
     fn writer(
         &self,
@@ -138,11 +202,15 @@ impl Replica {
         part: &str,
     ) -> Result<(Writer, crate::id::UserId), WriteError> {
         let pen = self.pen.as_ref().ok_or(WriteError::NoPen)?;
-        let member =
-            self.standing.member(&pen.origin, self.standing.tip().number).ok_or(WriteError::NotAdmitted)?;
+        let member = self
+            .standing
+            .member(&pen.origin, self.standing.tip().number)
+            .ok_or(WriteError::NotAdmitted)?;
         let declared = schema.part(part).ok_or_else(|| unknown(schema, part))?;
         if declared.residency == Residency::Local {
-            return Err(WriteError::Local { part: part.to_owned() });
+            return Err(WriteError::Local {
+                part: part.to_owned(),
+            });
         }
         let chain = pen.chain();
         let actor = match declared.shape {
@@ -151,7 +219,14 @@ impl Replica {
                 Actor::Automerge(automerge_actor(&chain, document, &member.salt))
             }
         };
-        Ok((Writer { chain, author: pen.user, actor }, pen.user))
+        Ok((
+            Writer {
+                chain,
+                author: pen.user,
+                actor,
+            },
+            pen.user,
+        ))
     }
 
     /// Seals everything written since the last flush: one signature for up to
@@ -162,22 +237,33 @@ impl Replica {
     pub fn flush(&mut self, key: &SigningKey) -> Result<Vec<Verified>, SealError> {
         let mut groups: BTreeMap<bool, Vec<&ChangeSet>> = BTreeMap::new();
         for open in &self.open {
-            let Some(document) = self.documents.get(&open.document) else { continue };
+            let Some(document) = self.documents.get(&open.document) else {
+                continue;
+            };
             // What stopped counting before it was sealed is made again by a rebase, not sent.
             let chain = document.graph().chain(&open.chain);
             let kept = chain.and_then(|chain| document.kept(chain, open.seq));
             if let Some(kept) = kept.filter(|kept| kept.change.id() == open.id) {
-                groups.entry(is_synced(document)).or_default().push(&kept.change);
+                groups
+                    .entry(is_synced(document))
+                    .or_default()
+                    .push(&kept.change);
             }
         }
         let mut flushed = Vec::with_capacity(self.open.len());
         for group in groups.into_values() {
             for part in group.chunks(limits::FLUSH_CHANGE_SETS_MAX) {
-                flushed.extend(seal_verified(key, part.iter().map(|change| (*change).clone()).collect())?);
+                flushed.extend(seal_verified(
+                    key,
+                    part.iter().map(|change| (*change).clone()).collect(),
+                )?);
             }
         }
         for verified in &flushed {
-            if let Some(document) = self.documents.get_mut(&verified.change().header().document()) {
+            if let Some(document) = self
+                .documents
+                .get_mut(&verified.change().header().document())
+            {
                 document.prove_own(verified);
             }
         }
@@ -193,7 +279,9 @@ impl Replica {
 
 /// Whether a document's part goes to every member.
 fn is_synced(document: &Document) -> bool {
-    let part = document.schema().and_then(|schema: &Arc<Schema>| schema.part(document.part()));
+    let part = document
+        .schema()
+        .and_then(|schema: &Arc<Schema>| schema.part(document.part()));
     part.is_none_or(|part| part.residency == Residency::Synced)
 }
 

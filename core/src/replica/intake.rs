@@ -39,8 +39,13 @@ pub struct Intake {
 impl Intake {
     fn of(&mut self, document: DocumentId, received: Received) {
         let states = received.states.into_iter();
-        self.arrivals.extend(states.map(|(id, state)| Arrival { document, id, state }));
-        self.events.extend(received.events.into_iter().map(|event| (document, event)));
+        self.arrivals.extend(states.map(|(id, state)| Arrival {
+            document,
+            id,
+            state,
+        }));
+        self.events
+            .extend(received.events.into_iter().map(|event| (document, event)));
         self.dropped.extend(received.dropped);
     }
 }
@@ -97,7 +102,10 @@ impl Replica {
             Err(Stop::Hold(hold)) => State::Held(hold),
             Ok(_) => {
                 let header = kept.change.header();
-                State::Held(Hold::Schema { schema: header.schema, version: header.schema_version })
+                State::Held(Hold::Schema {
+                    schema: header.schema,
+                    version: header.schema_version,
+                })
             }
         };
         let waiting = self.homeless.entry(document).or_default();
@@ -109,7 +117,11 @@ impl Replica {
             }
             waiting.push(kept);
         }
-        intake.arrivals.push(Arrival { document, id, state });
+        intake.arrivals.push(Arrival {
+            document,
+            id,
+            state,
+        });
     }
 
     /// Opens the document of a batch, if the schema of one of them is known.
@@ -117,28 +129,43 @@ impl Replica {
         let known = batch.iter().find_map(|kept| {
             let header = kept.change.header();
             let schema = self.schemas.by_id(&header.schema)?;
-            header.entity.of_kind(schema.kind()).then_some((header, schema))
+            header
+                .entity
+                .of_kind(schema.kind())
+                .then_some((header, schema))
         });
-        let Some((header, schema)) = known else { return false };
+        let Some((header, schema)) = known else {
+            return false;
+        };
         let chain = self.chain_of(schema.kind());
         // Where no version declares the part, it waits for one that does.
-        let document = Document::new(header.entity, &header.part, chain);
-        document.is_some_and(|document| self.documents.insert(id, document).is_none())
+        let Some(mut document) = Document::new(header.entity, &header.part, chain) else {
+            return false;
+        };
+        document.listen(self.listening);
+        self.documents.insert(id, document).is_none()
     }
 
     /// Takes a control record in.
     ///
     /// # Errors
     /// Where it cannot be kept.
-    pub fn control_record(&mut self, signed: SignedControl) -> Result<(Added, Intake), ControlError> {
+    pub fn control_record(
+        &mut self,
+        signed: SignedControl,
+    ) -> Result<(Added, Intake), ControlError> {
         let before = self.standing.tip();
         let added = self.control.add(signed)?;
         let mut intake = Intake::default();
         match added {
             Added::Known | Added::Beside => {}
             Added::Appended => {
-                let news: Vec<SignedControl> =
-                    self.control.line().skip(before.number as usize).cloned().collect();
+                let news: Vec<SignedControl> = self
+                    .control
+                    .line()
+                    .skip(before.number as usize)
+                    .cloned()
+                    .collect();
                 let mut history = false;
                 for signed in &news {
                     self.standing.extend(signed);
@@ -183,20 +210,23 @@ impl Replica {
     /// whether there were any.
     fn settle_schemas(&mut self, intake: &mut Intake) -> bool {
         let mut any = false;
-        let activated = self.control.line().filter_map(|signed| match &signed.record.body {
-            ControlBody::ActivateSchema { schema, .. } => Some(*schema),
-            ControlBody::Found { .. }
-            | ControlBody::Orderer { .. }
-            | ControlBody::Member { .. }
-            | ControlBody::Role { .. }
-            | ControlBody::Revoke { .. }
-            | ControlBody::ActivateRules { .. }
-            | ControlBody::Refuse { .. }
-            | ControlBody::Fork { .. }
-            | ControlBody::KeyEpoch { .. }
-            | ControlBody::PruneBefore { .. }
-            | ControlBody::Erase { .. } => None,
-        });
+        let activated = self
+            .control
+            .line()
+            .filter_map(|signed| match &signed.record.body {
+                ControlBody::ActivateSchema { schema, .. } => Some(*schema),
+                ControlBody::Found { .. }
+                | ControlBody::Orderer { .. }
+                | ControlBody::Member { .. }
+                | ControlBody::Role { .. }
+                | ControlBody::Revoke { .. }
+                | ControlBody::ActivateRules { .. }
+                | ControlBody::Refuse { .. }
+                | ControlBody::Fork { .. }
+                | ControlBody::KeyEpoch { .. }
+                | ControlBody::PruneBefore { .. }
+                | ControlBody::Erase { .. } => None,
+            });
         for id in activated {
             if self.schemas.by_id(&id).is_some() {
                 continue;
@@ -215,7 +245,11 @@ impl Replica {
     fn review(&mut self, history: bool, intake: &mut Intake) {
         let ids: Vec<DocumentId> = self.documents.keys().copied().collect();
         for id in ids {
-            let kind = self.documents.get(&id).and_then(|d| d.schema()).map(|s| s.kind().to_owned());
+            let kind = self
+                .documents
+                .get(&id)
+                .and_then(|d| d.schema())
+                .map(|s| s.kind().to_owned());
             let chain = kind.map(|kind| self.chain_of(&kind)).unwrap_or_default();
             let grounds = Grounds {
                 workspace: self.workspace,

@@ -9,7 +9,7 @@ mod rebase;
 pub use bundle::{BundleReadError, FromBundle};
 pub use edit::WriteError;
 pub use intake::{Arrival, Intake};
-pub use rebase::{Intent, Plan, Returned, Step, Why, plan};
+pub use rebase::{Asked, Intent, Plan, Rebased, Returned, Step, Why, plan};
 
 use crate::{
     changeset::{Signed, crypt::WorkspaceKey},
@@ -38,7 +38,11 @@ pub struct Pen {
 impl Pen {
     /// The chain it writes in every document.
     pub fn chain(&self) -> Chain {
-        Chain { origin: self.origin, epoch: self.epoch, lane: self.lane }
+        Chain {
+            origin: self.origin,
+            epoch: self.epoch,
+            lane: self.lane,
+        }
     }
 }
 
@@ -70,6 +74,8 @@ pub struct Replica {
     intents: BTreeMap<ChangeSetId, Intent>,
     /// Own change sets that no flush has sealed yet, in order.
     open: Vec<Open>,
+    /// Whether somebody wants the patches of bodies.
+    listening: bool,
 }
 
 impl Replica {
@@ -88,6 +94,7 @@ impl Replica {
             homeless: BTreeMap::new(),
             intents: BTreeMap::new(),
             open: Vec::new(),
+            listening: false,
         }
     }
 
@@ -131,6 +138,14 @@ impl Replica {
         self.clock = HlcClock::resume(last.max(self.clock.last()));
     }
 
+    /// Says whether the patches of bodies are wanted from now on; by default they are not made.
+    pub fn listen(&mut self, on: bool) {
+        self.listening = on;
+        self.documents
+            .values_mut()
+            .for_each(|document| document.listen(on));
+    }
+
     /// A document that is here.
     pub fn document(&self, entity: &EntityId, part: &str) -> Option<&Document> {
         self.documents.get(&DocumentId::of(entity, part))
@@ -157,7 +172,13 @@ impl Replica {
         let mut all = Vec::new();
         for document in self.documents.values() {
             let asides = document.asides().map(|aside| &aside.kept);
-            all.extend(document.effective().into_iter().chain(asides).filter_map(signed));
+            all.extend(
+                document
+                    .effective()
+                    .into_iter()
+                    .chain(asides)
+                    .filter_map(signed),
+            );
         }
         all.extend(self.homeless.values().flatten().filter_map(signed));
         all
@@ -194,5 +215,8 @@ impl Replica {
 }
 
 fn signed(kept: &Kept) -> Option<Signed> {
-    Some(Signed { change: kept.change.clone(), proof: kept.proof.clone()? })
+    Some(Signed {
+        change: kept.change.clone(),
+        proof: kept.proof.clone()?,
+    })
 }

@@ -110,7 +110,9 @@ pub fn plan<'a>(
     let mut replaced: BTreeMap<DocumentId, BTreeSet<ChangeSetId>> = BTreeMap::new();
     for intent in sorted {
         let id = DocumentId::of(&intent.entity, &intent.part);
-        let Some(document) = documents.get(&id) else { continue };
+        let Some(document) = documents.get(&id) else {
+            continue;
+        };
         let replaced = replaced.entry(id).or_insert_with(|| document.replaced());
         if replaced.contains(&intent.id) {
             continue;
@@ -118,19 +120,33 @@ pub fn plan<'a>(
         match root(document, &intent.id) {
             Some(State::Effective) | None => {}
             Some(State::Refused(rule)) => {
-                plan.returned.push(Returned { id: intent.id, why: Why::Rule(rule) });
+                plan.returned.push(Returned {
+                    id: intent.id,
+                    why: Why::Rule(rule),
+                });
             }
             Some(State::Excluded(excluded)) => {
                 let own = matches!(document.state_of(&intent.id), Some(State::Excluded(_)));
                 match excluded {
                     Excluded::Refused(_) if own => {
-                        plan.returned.push(Returned { id: intent.id, why: Why::Record(excluded) });
+                        plan.returned.push(Returned {
+                            id: intent.id,
+                            why: Why::Record(excluded),
+                        });
                     }
                     Excluded::Revoked(_) if own => {
-                        plan.returned.push(Returned { id: intent.id, why: Why::Record(excluded) });
+                        plan.returned.push(Returned {
+                            id: intent.id,
+                            why: Why::Record(excluded),
+                        });
                     }
-                    Excluded::Refused(record) | Excluded::Revoked(record) | Excluded::Fork(record) => {
-                        plan.again.push(Step { id: intent.id, record });
+                    Excluded::Refused(record)
+                    | Excluded::Revoked(record)
+                    | Excluded::Fork(record) => {
+                        plan.again.push(Step {
+                            id: intent.id,
+                            record,
+                        });
                     }
                 }
             }
@@ -179,7 +195,10 @@ impl Replica {
     /// Where nobody writes here.
     pub fn rebase(&mut self, now_ms: u64) -> Result<Rebased, WriteError> {
         let plan = plan(self.intents.values(), &self.documents);
-        let mut rebased = Rebased { returned: plan.returned.clone(), ..Rebased::default() };
+        let mut rebased = Rebased {
+            returned: plan.returned.clone(),
+            ..Rebased::default()
+        };
         for returned in &plan.returned {
             self.intents.remove(&returned.id);
         }
@@ -187,10 +206,15 @@ impl Replica {
             return Ok(rebased);
         }
         let pen = self.pen.ok_or(WriteError::NoPen)?;
-        self.take_pen(Pen { epoch: crate::id::Epoch(pen.epoch.0.saturating_add(1)), ..pen });
+        self.take_pen(Pen {
+            epoch: crate::id::Epoch(pen.epoch.0.saturating_add(1)),
+            ..pen
+        });
         let mut maps: BTreeMap<DocumentId, IdMap> = BTreeMap::new();
         for step in plan.again {
-            let Some(intent) = self.intents.remove(&step.id) else { continue };
+            let Some(intent) = self.intents.remove(&step.id) else {
+                continue;
+            };
             match self.again(now_ms, &intent, &mut maps) {
                 Ok((document, new, event)) => {
                     rebased.again.push((step.id, new));

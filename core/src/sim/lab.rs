@@ -57,7 +57,13 @@ impl Lab {
             rng,
         };
         let salt = ActorSalt(lab.rng.bytes());
-        lab.record(ControlBody::Found { owner, device, salt, orderer: device, recovery: device });
+        lab.record(ControlBody::Found {
+            owner,
+            device,
+            salt,
+            orderer: device,
+            recovery: device,
+        });
         for schema in schemas {
             lab.activate(schema);
         }
@@ -120,9 +126,19 @@ impl Lab {
         let key = SigningKey::from_bytes(&self.rng.bytes());
         let origin = OriginId(key.verifying_key().to_bytes());
         let salt = ActorSalt(self.rng.bytes());
-        self.record(ControlBody::Member { user, origin, role, salt });
+        self.record(ControlBody::Member {
+            user,
+            origin,
+            role,
+            salt,
+        });
         let mut replica = self.empty_replica();
-        replica.take_pen(Pen { origin, user, epoch: Epoch(0), lane: Lane(0) });
+        replica.take_pen(Pen {
+            origin,
+            user,
+            epoch: Epoch(0),
+            lane: Lane(0),
+        });
         self.stations.push(Station::new(replica, key, user));
         self.stations.len().saturating_sub(1)
     }
@@ -156,7 +172,12 @@ impl Lab {
 impl Station {
     /// A device.
     pub fn new(replica: Replica, key: SigningKey, user: UserId) -> Self {
-        Station { replica, key, user, flushes: FlushCache::new() }
+        Station {
+            replica,
+            key,
+            user,
+            flushes: FlushCache::new(),
+        }
     }
 
     /// Seals what it wrote since the last time.
@@ -164,7 +185,11 @@ impl Station {
     /// # Errors
     /// Where the key is not the writer's.
     pub fn flush(&mut self) -> Result<Vec<Signed>, SealError> {
-        Ok(self.flush_verified()?.into_iter().map(Verified::into_signed).collect())
+        Ok(self
+            .flush_verified()?
+            .into_iter()
+            .map(Verified::into_signed)
+            .collect())
     }
 
     /// The same, with the proof that it was sealed here.
@@ -179,8 +204,10 @@ impl Station {
     /// counted.
     pub fn receive(&mut self, now_ms: u64, signed: Vec<Signed>) -> (Intake, usize) {
         let all = signed.len();
-        let verified: Vec<Verified> =
-            signed.into_iter().filter_map(|one| one.verify(&mut self.flushes).ok()).collect();
+        let verified: Vec<Verified> = signed
+            .into_iter()
+            .filter_map(|one| one.verify(&mut self.flushes).ok())
+            .collect();
         let refused = all.saturating_sub(verified.len());
         (self.replica.receive(now_ms, verified), refused)
     }
@@ -190,6 +217,8 @@ impl Station {
     /// # Errors
     /// Where it cannot be kept.
     pub fn control(&mut self, signed: SignedControl) -> Result<Intake, ControlError> {
-        self.replica.control_record(signed).map(|(_, intake)| intake)
+        self.replica
+            .control_record(signed)
+            .map(|(_, intake)| intake)
     }
 }

@@ -12,6 +12,10 @@ impl Rng {
     }
 
     /// The next 64 bits.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it never ends, so it is no iterator"
+    )]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -22,7 +26,10 @@ impl Rng {
 
     /// A number below `bound`; 0 where the bound is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() >> 1).unwrap_or(0).checked_rem(bound).unwrap_or(0)
+        usize::try_from(self.next() >> 1)
+            .unwrap_or(0)
+            .checked_rem(bound)
+            .unwrap_or(0)
     }
 
     /// True once in `of` times.

@@ -7,7 +7,9 @@ use anabranch_core::{patch::Patch, value::Value};
 fn a_register_and_a_text_edited_here_are_read_there() {
     let mut all = things(2);
     all[0].edit(10, &[put(&["title"], "River")]).expect("edits");
-    all[0].edit(20, &[splice(&["note"], 0, 0, "hello 😀")]).expect("edits");
+    all[0]
+        .edit(20, &[splice(&["note"], 0, 0, "hello 😀")])
+        .expect("edits");
     let view = settle(&mut all);
     assert_eq!(view.get(&["title"]), Some(&Value::from("River")));
     assert_eq!(view.get(&["note"]), Some(&Value::from("hello 😀")));

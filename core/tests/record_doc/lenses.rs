@@ -50,7 +50,10 @@ fn upgrade(replica: &mut Replica, to: &Arc<Schema>) {
 }
 
 fn text_entry(field: &[&str], text: &str) -> anabranch_core::record::RecordOp {
-    anabranch_core::record::RecordOp::Append { field: path(field), value: text.into() }
+    anabranch_core::record::RecordOp::Append {
+        field: path(field),
+        value: text.into(),
+    }
 }
 
 /// Trap 13: a document born under version 1; two devices, offline, both write into a container
@@ -59,7 +62,9 @@ fn text_entry(field: &[&str], text: &str) -> anabranch_core::record::RecordOp {
 fn trap13_t26_both_tags_stay_in_a_container_that_a_new_version_brings() {
     let (v1, v2) = versions();
     let mut all = replicas(3, &[v1]);
-    all[2].edit(1, &[put(&["name"], "old")]).expect("born under version 1");
+    all[2]
+        .edit(1, &[put(&["name"], "old")])
+        .expect("born under version 1");
     settle(&mut all);
     for replica in &mut all {
         upgrade(replica, &v2);
@@ -77,8 +82,12 @@ fn trap13_an_old_client_and_a_new_one_write_one_field_and_the_rule_picks() {
         let (v1, v2) = versions();
         let mut all = replicas(2, &[v1, v2]);
         all[0].chain.truncate(1);
-        all[0].edit(old_at, &[put(&["name"], "old client")]).expect("edits under version 1");
-        all[1].edit(10, &[put(&["title"], "new client")]).expect("edits under version 2");
+        all[0]
+            .edit(old_at, &[put(&["name"], "old client")])
+            .expect("edits under version 1");
+        all[1]
+            .edit(10, &[put(&["title"], "new client")])
+            .expect("edits under version 2");
         let view = settle(&mut all);
         assert_eq!(view.get(&["title"]), Some(&Value::from(wanted)));
         assert_eq!(view.get(&["name"]), None);
@@ -92,9 +101,13 @@ fn a_write_under_the_new_name_replaces_what_its_author_saw_under_the_old() {
     let (v1, v2) = versions();
     let mut all = replicas(2, &[v1, v2]);
     all[0].chain.truncate(1);
-    all[0].edit(1_000, &[put(&["name"], "clock ahead")]).expect("edits");
+    all[0]
+        .edit(1_000, &[put(&["name"], "clock ahead")])
+        .expect("edits");
     settle(&mut all);
-    all[1].edit(5, &[put(&["title"], "corrected")]).expect("edits");
+    all[1]
+        .edit(5, &[put(&["title"], "corrected")])
+        .expect("edits");
     let view = settle(&mut all);
     assert_eq!(view.get(&["title"]), Some(&Value::from("corrected")));
     assert!(view.conflicts.is_empty());
@@ -151,12 +164,21 @@ fn t26_a_default_is_read_until_someone_writes() {
 fn an_edit_under_a_newer_version_that_comes_to_nothing_leaves_the_older_one_usable() {
     let (v1, v2) = versions();
     let mut all = replicas(2, &[v1.clone(), v2.clone()]);
-    all[0].edit(1, &[clear(&["title"])]).expect_err("nothing to do");
+    all[0]
+        .edit(1, &[clear(&["title"])])
+        .expect_err("nothing to do");
     all[0].chain.truncate(1);
-    all[0].edit(2, &[put(&["name"], "under version 1")]).expect("edits");
+    all[0]
+        .edit(2, &[put(&["name"], "under version 1")])
+        .expect("edits");
     all[0].chain.push(v2);
-    all[0].edit(3, &[clear(&["colour"])]).expect_err("nothing to do");
+    all[0]
+        .edit(3, &[clear(&["colour"])])
+        .expect_err("nothing to do");
     all[0].chain.truncate(1);
     all[0].edit(4, &[put(&["name"], "again")]).expect("edits");
-    assert_eq!(settle(&mut all).get(&["title"]), Some(&Value::from("again")));
+    assert_eq!(
+        settle(&mut all).get(&["title"]),
+        Some(&Value::from("again"))
+    );
 }

@@ -18,10 +18,16 @@ fn under(policy: &str, count: usize) -> Vec<Replica> {
 
 fn life_after(policy: &str, deleted_at: u64, edited_at: u64) -> Life {
     let mut all = under(policy, 2);
-    all[0].edit(deleted_at, &[RecordOp::DeleteEntity]).expect("deletes");
+    all[0]
+        .edit(deleted_at, &[RecordOp::DeleteEntity])
+        .expect("deletes");
     all[1].edit(edited_at, &[put(&["rank"], 7)]).expect("edits");
     let view = settle(&mut all);
-    assert_eq!(view.get(&["rank"]), Some(&Value::Int(7)), "the edit is never lost");
+    assert_eq!(
+        view.get(&["rank"]),
+        Some(&Value::Int(7)),
+        "the edit is never lost"
+    );
     view.life
 }
 
@@ -41,7 +47,11 @@ fn o38_where_deletes_win_the_entity_stays_deleted() {
 fn by_hlc_the_later_of_delete_and_edit_wins_and_origin_decides_a_tie() {
     assert_eq!(life_after("hlc", 20, 10), Life::Deleted);
     assert_eq!(life_after("hlc", 10, 20), Life::Recovered);
-    let later = if origin_of(1) > origin_of(0) { Life::Recovered } else { Life::Deleted };
+    let later = if origin_of(1) > origin_of(0) {
+        Life::Recovered
+    } else {
+        Life::Deleted
+    };
     assert_eq!(life_after("hlc", 10, 10), later);
 }
 
@@ -53,7 +63,9 @@ fn r22_what_the_deleter_had_seen_stays_deleted_under_every_policy() {
         settle(&mut all);
         all[0].edit(20, &[RecordOp::DeleteEntity]).expect("deletes");
         assert_eq!(settle(&mut all).life, Life::Deleted, "{policy}");
-        let error = all[1].edit(99, &[put(&["rank"], 8)]).expect_err("it is deleted");
+        let error = all[1]
+            .edit(99, &[put(&["rank"], 8)])
+            .expect_err("it is deleted");
         assert_eq!(error, EditError::Deleted);
     }
 }
@@ -64,7 +76,9 @@ fn a_restore_makes_it_alive_again_and_a_second_delete_deletes_it_again() {
         let mut all = under(policy, 2);
         all[0].edit(20, &[RecordOp::DeleteEntity]).expect("deletes");
         settle(&mut all);
-        all[1].edit(30, &[RecordOp::RestoreEntity, put(&["rank"], 1)]).expect("restores");
+        all[1]
+            .edit(30, &[RecordOp::RestoreEntity, put(&["rank"], 1)])
+            .expect("restores");
         assert_eq!(settle(&mut all).life, Life::Alive, "{policy}");
         all[0].edit(40, &[RecordOp::DeleteEntity]).expect("deletes");
         assert_eq!(settle(&mut all).life, Life::Deleted, "{policy}");
@@ -77,7 +91,9 @@ fn a_recovered_entity_can_be_deleted_for_good_by_who_has_seen_the_edit() {
     all[0].edit(20, &[RecordOp::DeleteEntity]).expect("deletes");
     all[1].edit(30, &[put(&["rank"], 7)]).expect("edits");
     assert_eq!(settle(&mut all).life, Life::Recovered);
-    all[0].edit(40, &[RecordOp::DeleteEntity]).expect("a delete of its own");
+    all[0]
+        .edit(40, &[RecordOp::DeleteEntity])
+        .expect("a delete of its own");
     assert_eq!(settle(&mut all).life, Life::Deleted);
 }
 
@@ -88,19 +104,31 @@ fn of_two_deletes_the_one_that_saw_the_edit_decides() {
     all[1].edit(10, &[put(&["rank"], 7)]).expect("edits");
     let edit = made(&all[1..2]);
     all[2].take_all(&edit);
-    all[2].edit(11, &[RecordOp::DeleteEntity]).expect("deletes, having seen the edit");
+    all[2]
+        .edit(11, &[RecordOp::DeleteEntity])
+        .expect("deletes, having seen the edit");
     assert_eq!(settle(&mut all).life, Life::Deleted);
 }
 
 #[test]
 fn a_restore_apart_from_a_delete_is_an_edit() {
-    for (policy, wanted) in POLICIES.into_iter().zip([Life::Recovered, Life::Deleted, Life::Deleted]) {
+    for (policy, wanted) in
+        POLICIES
+            .into_iter()
+            .zip([Life::Recovered, Life::Deleted, Life::Deleted])
+    {
         let mut all = under(policy, 2);
         all[0].edit(20, &[RecordOp::DeleteEntity]).expect("deletes");
         settle(&mut all);
-        all[1].edit(30, &[RecordOp::RestoreEntity]).expect("restores");
-        all[0].edit(31, &[RecordOp::RestoreEntity]).expect("restores");
-        all[0].edit(40, &[RecordOp::DeleteEntity]).expect("deletes again, apart from the restore");
+        all[1]
+            .edit(30, &[RecordOp::RestoreEntity])
+            .expect("restores");
+        all[0]
+            .edit(31, &[RecordOp::RestoreEntity])
+            .expect("restores");
+        all[0]
+            .edit(40, &[RecordOp::DeleteEntity])
+            .expect("deletes again, apart from the restore");
         assert_eq!(settle(&mut all).life, wanted, "{policy}");
     }
 }

@@ -100,7 +100,8 @@ pub fn once(
         }
         _ => None,
     });
-    puts.min_by_key(|(key, _)| *key).map_or(Value::Null, |(_, value)| value)
+    puts.min_by_key(|(key, _)| *key)
+        .map_or(Value::Null, |(_, value)| value)
 }
 
 pub fn counter(changes: &[Change], field: &[String]) -> Value {
@@ -189,12 +190,18 @@ pub fn open(changes: &[Change], field: &[String]) -> Value {
 /// delete that stands.
 pub fn life(changes: &[Change]) -> Life {
     let all = events(changes);
-    let marks: Vec<&Event<'_>> =
-        all.iter().filter(|event| matches!(event.did, Did::Life(_))).collect();
-    let standing: Vec<&&Event<'_>> =
-        marks.iter().filter(|mark| !marks.iter().any(|other| other.saw(mark))).collect();
-    let deletes: Vec<&&&Event<'_>> =
-        standing.iter().filter(|mark| matches!(mark.did, Did::Life(false))).collect();
+    let marks: Vec<&Event<'_>> = all
+        .iter()
+        .filter(|event| matches!(event.did, Did::Life(_)))
+        .collect();
+    let standing: Vec<&&Event<'_>> = marks
+        .iter()
+        .filter(|mark| !marks.iter().any(|other| other.saw(mark)))
+        .collect();
+    let deletes: Vec<&&&Event<'_>> = standing
+        .iter()
+        .filter(|mark| matches!(mark.did, Did::Life(false)))
+        .collect();
     if deletes.is_empty() {
         return Life::Alive;
     }
@@ -203,12 +210,14 @@ pub fn life(changes: &[Change]) -> Life {
     }
     let apart = |edit: &Event<'_>| {
         deletes.iter().all(|delete| {
-            let other = (edit.change.device, edit.change.seq)
-                != (delete.change.device, delete.change.seq);
+            let other =
+                (edit.change.device, edit.change.seq) != (delete.change.device, delete.change.seq);
             other && !edit.saw(delete) && !delete.saw(edit)
         })
     };
-    let edits = all.iter().filter(|event| !matches!(event.did, Did::Life(_)));
+    let edits = all
+        .iter()
+        .filter(|event| !matches!(event.did, Did::Life(_)));
     if edits.filter(|edit| apart(edit)).count() > 0 {
         Life::Recovered
     } else {
@@ -218,6 +227,8 @@ pub fn life(changes: &[Change]) -> Life {
 
 /// The author and stamp of the newest change.
 pub fn newest(changes: &[Change]) -> Option<(Hlc, anabranch_core::id::UserId)> {
-    let newest = changes.iter().max_by_key(|c| (c.hlc, origin_of(c.device), c.seq))?;
+    let newest = changes
+        .iter()
+        .max_by_key(|c| (c.hlc, origin_of(c.device), c.seq))?;
     Some((newest.hlc, author_of(newest.device)))
 }

@@ -28,7 +28,10 @@ type Dice = (u8, u8, u8, u16);
 impl Run {
     fn new(count: usize) -> Self {
         let replicas = things(count);
-        let shadows = replicas.iter().map(|replica| Shadow::of(&replica.view())).collect();
+        let shadows = replicas
+            .iter()
+            .map(|replica| Shadow::of(&replica.view()))
+            .collect();
         Run {
             replicas,
             shadows,
@@ -40,7 +43,7 @@ impl Run {
 
     fn step(&mut self, (who, kind, what, more): Dice) {
         let who = who as usize % self.replicas.len();
-        if kind % 3 == 0 {
+        if kind.is_multiple_of(3) {
             self.exchange(who, what, more);
         } else {
             self.edit(who, what, more);
@@ -58,7 +61,10 @@ impl Run {
                 .iter()
                 .filter(|m| {
                     m.seq == held[m.device] + 1
-                        && m.past.iter().zip(&held).all(|(needed, held)| needed <= held)
+                        && m.past
+                            .iter()
+                            .zip(&held)
+                            .all(|(needed, held)| needed <= held)
                 })
                 .collect();
             if ready.is_empty() {
@@ -110,7 +116,13 @@ impl Run {
             Ok(edit) => {
                 let seq = self.replicas[who].held[who];
                 let hlc = stamp(self.clocks[who]);
-                self.changes.push(Change { device: who, seq, hlc, past, did });
+                self.changes.push(Change {
+                    device: who,
+                    seq,
+                    hlc,
+                    past,
+                    did,
+                });
                 self.shadows[who].apply(&edit.patches);
             }
             Err(
@@ -138,39 +150,67 @@ impl Run {
             3 => put(field("estimate"), Value::Int(small)),
             4 => put(field("subject"), Value::from(format!("s{}", more % 50))),
             5 => put(field("spot"), spot(small as f64, 0.5)),
-            6 => put(path(&["extra", ["a", "b", "c"][usize::from(more % 3)]]), "v".into()),
+            6 => put(
+                path(&["extra", ["a", "b", "c"][usize::from(more % 3)]]),
+                "v".into(),
+            ),
             7 => put(path(&["extra", "a"]), Value::Null),
             8 => {
                 let by = small - 2;
-                let at = if more % 2 == 0 { field("votes") } else { path(&["more", "count"]) };
-                (RecordOp::Increment { field: at.clone(), by }, vec![Did::Step(at, by)])
+                let at = if more.is_multiple_of(2) {
+                    field("votes")
+                } else {
+                    path(&["more", "count"])
+                };
+                (
+                    RecordOp::Increment {
+                        field: at.clone(),
+                        by,
+                    },
+                    vec![Did::Step(at, by)],
+                )
             }
             9 | 10 => {
                 let value = Value::from(format!("t{small}"));
-                let op = RecordOp::Add { field: field("tags"), value: value.clone() };
+                let op = RecordOp::Add {
+                    field: field("tags"),
+                    value: value.clone(),
+                };
                 (op, vec![Did::Add(field("tags"), value)])
             }
             11 => {
                 let value = Value::from(format!("t{small}"));
-                let op = RecordOp::Remove { field: field("tags"), value: value.clone() };
+                let op = RecordOp::Remove {
+                    field: field("tags"),
+                    value: value.clone(),
+                };
                 (op, vec![Did::Remove(field("tags"), value)])
             }
             12 => self.list(view, more),
             13 | 14 => self.text(view, more),
             15 => {
-                let Value::Map(entry) = Value::Map(
-                    [("stars".to_owned(), Value::Int(i64::from(more)))].into(),
-                ) else {
+                let Value::Map(entry) =
+                    Value::Map([("stars".to_owned(), Value::Int(i64::from(more)))].into())
+                else {
                     unreachable!("a map")
                 };
                 let value = Value::Map(entry);
-                let op = RecordOp::Append { field: field("remarks"), value: value.clone() };
+                let op = RecordOp::Append {
+                    field: field("remarks"),
+                    value: value.clone(),
+                };
                 (op, vec![Did::Append(field("remarks"), value)])
             }
             _ => {
                 let alive = more % 3 != 0;
-                let op = if alive { RecordOp::RestoreEntity } else { RecordOp::DeleteEntity };
-                if view.life.is_alive() == alive && view.life != anabranch_core::record::Life::Recovered {
+                let op = if alive {
+                    RecordOp::RestoreEntity
+                } else {
+                    RecordOp::DeleteEntity
+                };
+                if view.life.is_alive() == alive
+                    && view.life != anabranch_core::record::Life::Recovered
+                {
                     // Nothing would be written, and the model has no word for that.
                     return put(path(&["more", "colour"]), Value::from(format!("c{more}")));
                 }
@@ -184,34 +224,68 @@ impl Run {
         let Some(Value::List(items)) = view.get(&["steps"]) else {
             panic!("a list is always there");
         };
-        if more % 3 == 0 && !items.is_empty() {
+        if more.is_multiple_of(3) && !items.is_empty() {
             let at = usize::from(more) % items.len();
             let did = vec![Did::Delete(steps.clone(), items[at].clone())];
-            return (RecordOp::Delete { field: steps, at: at as u32, count: 1 }, did);
+            return (
+                RecordOp::Delete {
+                    field: steps,
+                    at: at as u32,
+                    count: 1,
+                },
+                did,
+            );
         }
         self.next += 1;
         let value = Value::from(format!("e{}", self.next));
         let at = usize::from(more) % (items.len() + 1);
         let did = vec![Did::Insert(steps.clone(), value.clone())];
-        (RecordOp::Insert { field: steps, at: at as u32, value }, did)
+        (
+            RecordOp::Insert {
+                field: steps,
+                at: at as u32,
+                value,
+            },
+            did,
+        )
     }
 
     fn text(&mut self, view: &RecordView, more: u16) -> (RecordOp, Vec<Did>) {
         let note = path(&["note"]);
-        let chars: Vec<char> = view.get(&["note"]).and_then(Value::as_text).expect("text").chars().collect();
+        let chars: Vec<char> = view
+            .get(&["note"])
+            .and_then(Value::as_text)
+            .expect("text")
+            .chars()
+            .collect();
         let at = usize::from(more) % (chars.len() + 1);
-        let gone: Vec<char> = chars[at..].iter().take(usize::from(more % 4)).copied().collect();
+        let gone: Vec<char> = chars[at..]
+            .iter()
+            .take(usize::from(more % 4))
+            .copied()
+            .collect();
         let fresh: String = (0..more % 3)
             .map(|_| {
                 self.next += 1;
-                let plane = if self.next % 3 == 0 { 0x1_F300 } else { 0x4E00 };
+                let plane = if self.next.is_multiple_of(3) {
+                    0x1_F300
+                } else {
+                    0x4E00
+                };
                 char::from_u32(plane + self.next).expect("a character")
             })
             .collect();
         let units = |chars: &[char]| chars.iter().map(|c| c.len_utf16() as u32).sum::<u32>();
         let mut did: Vec<Did> = Vec::new();
-        did.extend(gone.iter().map(|c| Did::Delete(note.clone(), Value::from(c.to_string()))));
-        did.extend(fresh.chars().map(|c| Did::Insert(note.clone(), Value::from(c.to_string()))));
+        did.extend(
+            gone.iter()
+                .map(|c| Did::Delete(note.clone(), Value::from(c.to_string()))),
+        );
+        did.extend(
+            fresh
+                .chars()
+                .map(|c| Did::Insert(note.clone(), Value::from(c.to_string()))),
+        );
         let op = RecordOp::Splice {
             field: note,
             at: units(&chars[..at]),
@@ -232,10 +306,19 @@ impl Run {
         is(&["rank"], model::lww(changes, &path(&["rank"])));
         is(&["estimate"], model::lww(changes, &path(&["estimate"])));
         is(&["spot"], model::lww(changes, &path(&["spot"])));
-        is(&["subject"], model::once(changes, &path(&["subject"]), |_, _| None));
+        is(
+            &["subject"],
+            model::once(changes, &path(&["subject"]), |_, _| None),
+        );
         is(&["votes"], model::counter(changes, &path(&["votes"])));
-        is(&["more", "count"], model::counter(changes, &path(&["more", "count"])));
-        is(&["more", "colour"], model::lww(changes, &path(&["more", "colour"])));
+        is(
+            &["more", "count"],
+            model::counter(changes, &path(&["more", "count"])),
+        );
+        is(
+            &["more", "colour"],
+            model::lww(changes, &path(&["more", "colour"])),
+        );
         is(&["tags"], model::set(changes, &path(&["tags"])));
         is(&["remarks"], model::appended(changes, &path(&["remarks"])));
         is(&["extra"], model::open(changes, &path(&["extra"])));
@@ -256,10 +339,16 @@ impl Run {
         assert_eq!(chars.len(), note.chars().count());
 
         for field in ["rank", "estimate", "spot"] {
-            let told = view.conflicts.iter().find(|conflict| conflict.field == path(&[field]));
+            let told = view
+                .conflicts
+                .iter()
+                .find(|conflict| conflict.field == path(&[field]));
             let mut wanted = model::candidates(changes, &path(&[field]));
             let first = wanted.first().map(|(value, ..)| value.clone());
-            if wanted.iter().all(|(value, ..)| Some(value) == first.as_ref()) {
+            if wanted
+                .iter()
+                .all(|(value, ..)| Some(value) == first.as_ref())
+            {
                 wanted.clear();
             }
             let told: Vec<_> = told
@@ -274,7 +363,22 @@ impl Run {
             assert_eq!(told, wanted, "{field}");
         }
         fits_its_schema(&view);
+        self.look_back();
         self.replay_backwards(&view);
+    }
+
+    /// What every fifth author had seen: the same as where nothing else ever arrived.
+    fn look_back(&self) {
+        let messages = made(&self.replicas);
+        for change in self.changes.iter().step_by(5) {
+            let within = messages.iter().filter(|m| m.seq <= change.past[m.device]);
+            let within: Vec<Message> = within.cloned().collect();
+            let mut then = Replica::new(0, self.replicas.len(), &self.replicas[0].chain);
+            then.take_all(&within);
+            let now = &self.replicas[self.replicas.len() - 1];
+            let past = now.past(&change.past);
+            assert_eq!(now.doc.project_at(&past, &unnumbered), then.view());
+        }
     }
 
     /// Another causal order, in one batch and one by one: the same view and digest.
@@ -292,7 +396,10 @@ impl Run {
         while order.len() < messages.len() {
             let ready = messages.iter().find(|m| {
                 m.seq == held[m.device] + 1
-                    && m.past.iter().zip(&held).all(|(needed, held)| needed <= held)
+                    && m.past
+                        .iter()
+                        .zip(&held)
+                        .all(|(needed, held)| needed <= held)
             });
             let ready = ready.expect("a causal order");
             held[ready.device] += 1;
@@ -314,12 +421,19 @@ fn changes_nothing(view: &RecordView, op: &RecordOp) -> bool {
     };
     let names: Vec<&str> = field.iter().map(String::as_str).collect();
     let shown = view.get(&names).cloned().unwrap_or(Value::Null);
-    shown == *value && view.conflicts.iter().all(|conflict| &conflict.field != field)
+    shown == *value
+        && view
+            .conflicts
+            .iter()
+            .all(|conflict| &conflict.field != field)
 }
 
 fn fits_its_schema(view: &RecordView) {
     let schema = schema(EVERY_RULE);
-    let fields = schema.part("record").and_then(|part| part.fields()).expect("fields");
+    let fields = schema
+        .part("record")
+        .and_then(|part| part.fields())
+        .expect("fields");
     for (name, value) in &view.fields {
         let rule = &fields[name].rule;
         match (rule.name(), value) {
@@ -327,7 +441,10 @@ fn fits_its_schema(view: &RecordView) {
                 assert!(items.iter().all(|item| rule.check(item).is_ok()), "{name}");
             }
             ("open", Value::Map(values)) => {
-                assert!(values.values().all(|value| rule.check(value).is_ok()), "{name}");
+                assert!(
+                    values.values().all(|value| rule.check(value).is_ok()),
+                    "{name}"
+                );
             }
             ("counter", Value::Int(_)) | ("text", Value::Text(_)) | ("map", Value::Map(_)) => {}
             _ => assert!(rule.check(value).is_ok(), "{name}: {value:?}"),

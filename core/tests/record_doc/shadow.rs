@@ -17,7 +17,10 @@ pub struct Shadow {
 
 impl Shadow {
     pub fn of(view: &RecordView) -> Self {
-        let sets = SETS.iter().map(|set| ((*set).to_owned(), BTreeMap::new())).collect();
+        let sets = SETS
+            .iter()
+            .map(|set| ((*set).to_owned(), BTreeMap::new()))
+            .collect();
         Shadow {
             fields: view.fields.clone(),
             sets,
@@ -54,7 +57,13 @@ impl Shadow {
                     other => panic!("a path of {}", other.len()),
                 }
             }
-            Patch::Splice { path, at, delete, insert, .. } => {
+            Patch::Splice {
+                path,
+                at,
+                delete,
+                insert,
+                ..
+            } => {
                 let Value::Text(text) = self.at(path) else {
                     panic!("a splice into no text");
                 };

@@ -63,9 +63,16 @@ fn edits_within_500_ms_are_one_step_and_later_ones_another() {
     let word = "typing";
     for (at, letter) in word.chars().enumerate() {
         let at = at as u32;
-        all[0].edit(1_000 + u64::from(at) * 400, &[splice(&["note"], at, 0, &letter.to_string())]).expect("types");
+        all[0]
+            .edit(
+                1_000 + u64::from(at) * 400,
+                &[splice(&["note"], at, 0, &letter.to_string())],
+            )
+            .expect("types");
     }
-    all[0].edit(1_000 + 5 * 400 + 501, &[splice(&["note"], 6, 0, "!")]).expect("types");
+    all[0]
+        .edit(1_000 + 5 * 400 + 501, &[splice(&["note"], 6, 0, "!")])
+        .expect("types");
     assert_eq!(all[0].value(&["note"]), Value::from("typing!"));
     all[0].undo(9_000).expect("a step");
     assert_eq!(all[0].value(&["note"]), Value::from("typing"));
@@ -82,14 +89,18 @@ fn edits_within_500_ms_are_one_step_and_later_ones_another() {
 fn characters_erased_one_by_one_come_back_in_their_order() {
     for forward in [false, true] {
         let mut all = things(1);
-        all[0].edit(10, &[splice(&["note"], 0, 0, "ab😀cd")]).expect("types");
+        all[0]
+            .edit(10, &[splice(&["note"], 0, 0, "ab😀cd")])
+            .expect("types");
         let mut at: u32 = if forward { 1 } else { 5 };
         for time in 0..3 {
             let width = if time == 1 { 2 } else { 1 };
             if !forward {
                 at -= width;
             }
-            all[0].edit(2_000 + time, &[splice(&["note"], at, width, "")]).expect("erases");
+            all[0]
+                .edit(2_000 + time, &[splice(&["note"], at, width, "")])
+                .expect("erases");
         }
         assert_eq!(all[0].value(&["note"]), Value::from("ad"));
         all[0].undo(5_000).expect("a step");
@@ -102,7 +113,9 @@ fn a_new_edit_ends_what_could_be_done_again() {
     let mut all = things(1);
     all[0].edit(10, &[put(&["title"], "one")]).expect("edits");
     all[0].undo(1_000).expect("a step");
-    all[0].edit(2_000, &[put(&["title"], "two")]).expect("edits");
+    all[0]
+        .edit(2_000, &[put(&["title"], "two")])
+        .expect("edits");
     assert!(all[0].redo(3_000).is_none());
     assert_eq!(all[0].value(&["title"]), Value::from("two"));
 }
@@ -110,9 +123,13 @@ fn a_new_edit_ends_what_could_be_done_again() {
 #[test]
 fn a_field_that_someone_else_wrote_since_keeps_their_value() {
     let mut all = things(2);
-    all[0].edit(10, &[put(&["title"], "mine"), put(&["rank"], 1)]).expect("edits");
+    all[0]
+        .edit(10, &[put(&["title"], "mine"), put(&["rank"], 1)])
+        .expect("edits");
     settle(&mut all);
-    all[1].edit(20, &[put(&["title"], "theirs")]).expect("edits");
+    all[1]
+        .edit(20, &[put(&["title"], "theirs")])
+        .expect("edits");
     settle(&mut all);
     all[0].undo(2_000).expect("the rank at least");
     let view = settle(&mut all);
@@ -126,33 +143,56 @@ fn undo_of_a_write_in_conflict_shows_the_other_value_and_not_the_one_before() {
     let mut all = things(2);
     all[0].edit(1, &[put(&["title"], "before")]).expect("edits");
     settle(&mut all);
-    all[0].edit(1_000, &[put(&["title"], "mine")]).expect("edits");
-    all[1].edit(900, &[put(&["title"], "theirs")]).expect("edits");
+    all[0]
+        .edit(1_000, &[put(&["title"], "mine")])
+        .expect("edits");
+    all[1]
+        .edit(900, &[put(&["title"], "theirs")])
+        .expect("edits");
     assert_eq!(settle(&mut all).get(&["title"]), Some(&Value::from("mine")));
     all[0].undo(2_000).expect("a step");
-    assert_eq!(settle(&mut all).get(&["title"]), Some(&Value::from("theirs")));
+    assert_eq!(
+        settle(&mut all).get(&["title"]),
+        Some(&Value::from("theirs"))
+    );
 }
 
 #[test]
 fn others_text_inside_what_is_taken_back_stays() {
     let mut all = things(2);
-    all[0].edit(10, &[splice(&["note"], 0, 0, "[mine]")]).expect("types");
+    all[0]
+        .edit(10, &[splice(&["note"], 0, 0, "[mine]")])
+        .expect("types");
     settle(&mut all);
-    all[1].edit(20, &[splice(&["note"], 3, 0, "THEIRS")]).expect("types");
+    all[1]
+        .edit(20, &[splice(&["note"], 3, 0, "THEIRS")])
+        .expect("types");
     settle(&mut all);
     all[0].undo(2_000).expect("a step");
-    assert_eq!(settle(&mut all).get(&["note"]), Some(&Value::from("THEIRS")));
+    assert_eq!(
+        settle(&mut all).get(&["note"]),
+        Some(&Value::from("THEIRS"))
+    );
     all[0].redo(3_000).expect("a step");
-    assert_eq!(settle(&mut all).get(&["note"]), Some(&Value::from("[miTHEIRSne]")));
+    assert_eq!(
+        settle(&mut all).get(&["note"]),
+        Some(&Value::from("[miTHEIRSne]"))
+    );
 }
 
 #[test]
 fn what_someone_else_deleted_too_stays_deleted() {
     let mut all = things(2);
-    all[0].edit(10, &[splice(&["note"], 0, 0, "abcdef")]).expect("types");
+    all[0]
+        .edit(10, &[splice(&["note"], 0, 0, "abcdef")])
+        .expect("types");
     settle(&mut all);
-    all[0].edit(2_000, &[splice(&["note"], 1, 4, "")]).expect("erases bcde");
-    all[1].edit(2_000, &[splice(&["note"], 2, 2, "")]).expect("erases cd");
+    all[0]
+        .edit(2_000, &[splice(&["note"], 1, 4, "")])
+        .expect("erases bcde");
+    all[1]
+        .edit(2_000, &[splice(&["note"], 2, 2, "")])
+        .expect("erases cd");
     settle(&mut all);
     all[0].undo(4_000).expect("a step");
     assert_eq!(settle(&mut all).get(&["note"]), Some(&Value::from("abef")));
@@ -161,7 +201,9 @@ fn what_someone_else_deleted_too_stays_deleted() {
 #[test]
 fn an_element_that_someone_else_added_as_well_stays() {
     let mut all = things(2);
-    all[0].edit(10, &[add(&["tags"], "both"), add(&["tags"], "mine")]).expect("edits");
+    all[0]
+        .edit(10, &[add(&["tags"], "both"), add(&["tags"], "mine")])
+        .expect("edits");
     all[1].edit(11, &[add(&["tags"], "both")]).expect("edits");
     settle(&mut all);
     all[0].undo(2_000).expect("a step");
@@ -182,23 +224,37 @@ fn others_steps_of_a_counter_stay() {
 fn a_delete_of_the_entity_can_be_taken_back_unless_someone_else_decided_since() {
     let mut all = things(2);
     all[0].edit(10, &[put(&["title"], "there")]).expect("edits");
-    all[0].edit(1_000, &[RecordOp::DeleteEntity]).expect("deletes");
+    all[0]
+        .edit(1_000, &[RecordOp::DeleteEntity])
+        .expect("deletes");
     all[0].undo(2_000).expect("a step");
     assert_eq!(settle(&mut all).life, Life::Alive);
     all[0].redo(3_000).expect("a step");
     assert_eq!(settle(&mut all).life, Life::Deleted);
-    all[1].edit(4_000, &[RecordOp::RestoreEntity]).expect("restores");
-    all[1].edit(4_001, &[RecordOp::DeleteEntity]).expect("deletes");
+    all[1]
+        .edit(4_000, &[RecordOp::RestoreEntity])
+        .expect("restores");
+    all[1]
+        .edit(4_001, &[RecordOp::DeleteEntity])
+        .expect("deletes");
     settle(&mut all);
     let place = all[0].place(5_000);
-    all[0].doc.undo(&place, VIEW).expect_err("their delete stands: restore it first");
+    all[0]
+        .doc
+        .undo(&place, VIEW)
+        .expect_err("their delete stands: restore it first");
     assert_eq!(settle(&mut all).life, Life::Deleted);
 }
 
 #[test]
 fn a_write_once_field_and_an_appended_entry_cannot_be_taken_back() {
     let mut all = things(1);
-    all[0].edit(10, &[put(&["subject"], "set"), append(&["remarks"], "said")]).expect("edits");
+    all[0]
+        .edit(
+            10,
+            &[put(&["subject"], "set"), append(&["remarks"], "said")],
+        )
+        .expect("edits");
     assert!(all[0].undo(2_000).is_none());
     assert_eq!(all[0].value(&["subject"]), Value::from("set"));
 }
@@ -210,16 +266,29 @@ fn each_view_has_steps_of_its_own() {
     for (view, time, field) in [(1, 10, "title"), (2, 20, "status")] {
         let place = replica.place(time);
         let value = if field == "title" { "a" } else { "open" };
-        let edit = replica.doc.edit_in(&place, ViewId(view), &[put(&[field], value)]).expect("edits");
+        let edit = replica
+            .doc
+            .edit_in(&place, ViewId(view), &[put(&[field], value)])
+            .expect("edits");
         replica.made_one(&place, &edit.payload);
     }
     let place = replica.place(1_000);
-    let edit = replica.doc.undo(&place, ViewId(1)).expect("works").expect("a step");
+    let edit = replica
+        .doc
+        .undo(&place, ViewId(1))
+        .expect("works")
+        .expect("a step");
     replica.made_one(&place, &edit.payload);
     assert_eq!(replica.value(&["title"]), Value::Null);
     assert_eq!(replica.value(&["status"]), Value::from("open"));
     let place = replica.place(1_001);
-    assert!(replica.doc.undo(&place, ViewId(1)).expect("works").is_none());
+    assert!(
+        replica
+            .doc
+            .undo(&place, ViewId(1))
+            .expect("works")
+            .is_none()
+    );
 }
 
 /// One edit of a text: who, where, how much goes, how much comes.
@@ -230,15 +299,31 @@ fn units(chars: &[char]) -> u32 {
 }
 
 /// Splices at a random place; gives what went and what came.
-fn type_at(replica: &mut Replica, time: u64, (_, at, gone, come): Dice, next: &mut u32) -> (String, String) {
+fn type_at(
+    replica: &mut Replica,
+    time: u64,
+    (_, at, gone, come): Dice,
+    next: &mut u32,
+) -> (String, String) {
     let text = replica.value(&["note"]);
     let chars: Vec<char> = text.as_text().expect("text").chars().collect();
     let at = usize::from(at) % (chars.len() + 1);
-    let gone: Vec<char> = chars[at..].iter().take(usize::from(gone % 4)).copied().collect();
+    let gone: Vec<char> = chars[at..]
+        .iter()
+        .take(usize::from(gone % 4))
+        .copied()
+        .collect();
     let come: String = (0..come % 4)
         .map(|_| {
             *next += 1;
-            char::from_u32(if *next % 4 == 0 { 0x1_F300 } else { 0x4E00 } + *next).expect("a character")
+            char::from_u32(
+                if next.is_multiple_of(4) {
+                    0x1_F300
+                } else {
+                    0x4E00
+                } + *next,
+            )
+            .expect("a character")
         })
         .collect();
     let op = splice(&["note"], units(&chars[..at]), units(&gone), &come);

@@ -3,9 +3,7 @@
 use anabranch_core::{
     causal::Past,
     hlc::Hlc,
-    id::{
-        Actor, Chain, ChainIdx, DocumentId, EntityId, Epoch, Lane, OriginId, UserId, ViewId,
-    },
+    id::{Actor, Chain, ChainIdx, DocumentId, EntityId, Epoch, Lane, OriginId, UserId, ViewId},
     judge::{Candidate, Place, Rule, Writer},
     patch::Patch,
     record::{EditError, RecordDoc, RecordEdit, RecordOp, RecordView, unnumbered},
@@ -107,7 +105,9 @@ fn writer(device: usize) -> Writer {
 
 /// Some replicas of one record.
 pub fn replicas(count: usize, chain: &[Arc<Schema>]) -> Vec<Replica> {
-    (0..count).map(|device| Replica::new(device, count, chain)).collect()
+    (0..count)
+        .map(|device| Replica::new(device, count, chain))
+        .collect()
 }
 
 /// Replicas of a record with one field of every rule.
@@ -143,7 +143,9 @@ impl Replica {
     }
 
     pub fn device_of(&self, chain: ChainIdx) -> usize {
-        (0..self.held.len()).find(|device| self.index(*device) == chain).expect("registered")
+        (0..self.held.len())
+            .find(|device| self.index(*device) == chain)
+            .expect("registered")
     }
 
     pub fn past(&self, held: &[u64]) -> Past {
@@ -158,8 +160,11 @@ impl Replica {
 
     /// Where the next edit of this device stands, under its newest schema.
     pub fn place(&self, hlc: u64) -> Place {
-        let mut frontier: Vec<(ChainIdx, u64)> =
-            self.frontier.iter().map(|(device, seq)| (self.index(*device), *seq)).collect();
+        let mut frontier: Vec<(ChainIdx, u64)> = self
+            .frontier
+            .iter()
+            .map(|(device, seq)| (self.index(*device), *seq))
+            .collect();
         frontier.sort_unstable();
         Place {
             chain: self.index(self.device),
@@ -199,7 +204,11 @@ impl Replica {
             seq: place.seq,
             hlc: place.hlc,
             past: self.held.clone(),
-            frontier: self.frontier.iter().map(|(device, seq)| (*device, *seq)).collect(),
+            frontier: self
+                .frontier
+                .iter()
+                .map(|(device, seq)| (*device, *seq))
+                .collect(),
             genesis_before: place.genesis_before,
             schema: place.schema.clone(),
             payload: payload.to_vec(),
@@ -210,15 +219,19 @@ impl Replica {
 
     fn holds(&mut self, message: &Message) {
         self.held[message.device] = message.seq;
-        self.frontier.retain(|device, seq| *seq > message.past[*device]);
+        self.frontier
+            .retain(|device, seq| *seq > message.past[*device]);
         self.frontier.insert(message.device, message.seq);
         self.genesis = self.genesis.max(message.schema.version());
     }
 
     /// What a message is to this replica.
     pub fn place_of(&self, message: &Message) -> Place {
-        let mut frontier: Vec<(ChainIdx, u64)> =
-            message.frontier.iter().map(|(device, seq)| (self.index(*device), *seq)).collect();
+        let mut frontier: Vec<(ChainIdx, u64)> = message
+            .frontier
+            .iter()
+            .map(|(device, seq)| (self.index(*device), *seq))
+            .collect();
         frontier.sort_unstable();
         Place {
             chain: self.index(message.device),
@@ -233,7 +246,11 @@ impl Replica {
 
     pub fn can_take(&self, message: &Message) -> bool {
         message.seq == self.held[message.device] + 1
-            && message.past.iter().zip(&self.held).all(|(needed, held)| needed <= held)
+            && message
+                .past
+                .iter()
+                .zip(&self.held)
+                .all(|(needed, held)| needed <= held)
     }
 
     /// Judges, admits and applies some messages as one batch.
@@ -259,7 +276,10 @@ impl Replica {
     pub fn take_all(&mut self, messages: &[Message]) -> Vec<Patch> {
         let mut patches = Vec::new();
         loop {
-            let next = messages.iter().find(|message| self.can_take(message)).cloned();
+            let next = messages
+                .iter()
+                .find(|message| self.can_take(message))
+                .cloned();
             let Some(message) = next else {
                 return patches;
             };
@@ -287,7 +307,10 @@ pub fn stamp(millis: u64) -> Hlc {
 
 /// All messages made by some replicas.
 pub fn made(replicas: &[Replica]) -> Vec<Message> {
-    replicas.iter().flat_map(|replica| replica.made.clone()).collect()
+    replicas
+        .iter()
+        .flat_map(|replica| replica.made.clone())
+        .collect()
 }
 
 /// Gives everyone everything, and checks that all read the same.
@@ -299,7 +322,10 @@ pub fn settle(replicas: &mut [Replica]) -> RecordView {
     let first = replicas[0].view();
     for replica in replicas.iter() {
         assert_eq!(replica.view(), first);
-        assert_eq!(replica.doc.digest(&unnumbered), replicas[0].doc.digest(&unnumbered));
+        assert_eq!(
+            replica.doc.digest(&unnumbered),
+            replicas[0].doc.digest(&unnumbered)
+        );
     }
     first
 }
@@ -323,7 +349,11 @@ fn extend(
     }
     for (at, message) in messages.iter().enumerate() {
         let ready = message.seq == held[message.device] + 1
-            && message.past.iter().zip(held.iter()).all(|(needed, held)| needed <= held);
+            && message
+                .past
+                .iter()
+                .zip(held.iter())
+                .all(|(needed, held)| needed <= held);
         if ready {
             held[message.device] += 1;
             taken.push(at);
@@ -407,7 +437,13 @@ pub fn append(field: &[&str], text: &str) -> RecordOp {
 
 pub fn spot(lat: f64, lon: f64) -> Value {
     let number = |n| Value::Float(anabranch_core::value::Finite::new(n).expect("finite"));
-    Value::Map([("lat".to_owned(), number(lat)), ("lon".to_owned(), number(lon))].into())
+    Value::Map(
+        [
+            ("lat".to_owned(), number(lat)),
+            ("lon".to_owned(), number(lon)),
+        ]
+        .into(),
+    )
 }
 
 pub fn list(items: &[&str]) -> Value {

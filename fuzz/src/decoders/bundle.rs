@@ -33,8 +33,12 @@ fn run(input: &[u8]) -> Reached {
     let bytes = [input, &trailer].concat();
     let opened = meter::judging(|| match Bundle::open(&bytes) {
         Ok(bundle) => {
-            let items = bundle.items().map(|item| item.map_err(|error| code(&error)));
-            items.map(|item| item.map(|item| matches!(item, BundleItem::ChangeSet(_)))).collect()
+            let items = bundle
+                .items()
+                .map(|item| item.map_err(|error| code(&error)));
+            items
+                .map(|item| item.map(|item| matches!(item, BundleItem::ChangeSet(_))))
+                .collect()
         }
         Err(error) => vec![Err(code(&error))],
     });

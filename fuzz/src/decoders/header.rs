@@ -16,7 +16,11 @@ pub(super) const TARGET: Target = Target {
 fn run(input: &[u8]) -> Reached {
     match meter::judging(|| Header::decode(input)) {
         Ok(header) => {
-            assert_eq!(header.encode(), input, "a header is written in one way only");
+            assert_eq!(
+                header.encode(),
+                input,
+                "a header is written in one way only"
+            );
             Reached::Judged
         }
         Err(rule) => Reached::Rejected(rule.code()),

@@ -30,13 +30,29 @@ thread_local! {
 fn seeds() -> Vec<Vec<u8>> {
     let text = |text: &str| Scalar::Text(text.to_owned());
     let entry = |fields: Vec<(&str, Scalar)>| {
-        log::encode(&fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Entry>())
+        log::encode(
+            &fields
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect::<Entry>(),
+        )
     };
     vec![
         entry(vec![("text", text("fine"))]),
-        entry(vec![("text", text("a bend 🌊")), ("mood", text("good")), ("at", Scalar::Time(5))]),
-        entry(vec![("text", Scalar::Bytes(vec![1, 2])), ("x", Scalar::Float(Finite::new(1.5).unwrap()))]),
-        entry(vec![("a", Scalar::Int(-1)), ("b", Scalar::Bool(true)), ("c", Scalar::Null)]),
+        entry(vec![
+            ("text", text("a bend 🌊")),
+            ("mood", text("good")),
+            ("at", Scalar::Time(5)),
+        ]),
+        entry(vec![
+            ("text", Scalar::Bytes(vec![1, 2])),
+            ("x", Scalar::Float(Finite::new(1.5).unwrap())),
+        ]),
+        entry(vec![
+            ("a", Scalar::Int(-1)),
+            ("b", Scalar::Bool(true)),
+            ("c", Scalar::Null),
+        ]),
         entry(vec![]),
     ]
 }
@@ -46,8 +62,17 @@ fn run(input: &[u8]) -> Reached {
         Ok(entry) => entry,
         Err(rule) => return Reached::Rejected(rule.code()),
     };
-    assert_eq!(log::encode(&entry), input, "an entry is written in one way only");
-    let value = Value::Map(entry.into_iter().map(|(name, value)| (name, value.into())).collect());
+    assert_eq!(
+        log::encode(&entry),
+        input,
+        "an entry is written in one way only"
+    );
+    let value = Value::Map(
+        entry
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect(),
+    );
     match SHAPE.with(|shape| shape.check(&value)) {
         Ok(()) => Reached::Judged,
         Err(rule) => Reached::Rejected(rule.code()),

@@ -18,9 +18,20 @@ pub(super) const TARGET: Target = Target {
 };
 
 fn seeds() -> Vec<Vec<u8>> {
-    let mut seeds: Vec<Vec<u8>> = stock::headers().iter().map(|bytes| compress(bytes)).collect();
-    seeds.extend([compress(&[]), compress(&[0; 300]), compress(&[7; 100_000]), compress(&[0; PAYLOAD_BYTES_MAX])]);
-    seeds.extend([compress(&[0; PAYLOAD_BYTES_MAX + 1]), compress(b"river ".repeat(400).as_slice())]);
+    let mut seeds: Vec<Vec<u8>> = stock::headers()
+        .iter()
+        .map(|bytes| compress(bytes))
+        .collect();
+    seeds.extend([
+        compress(&[]),
+        compress(&[0; 300]),
+        compress(&[7; 100_000]),
+        compress(&[0; PAYLOAD_BYTES_MAX]),
+    ]);
+    seeds.extend([
+        compress(&[0; PAYLOAD_BYTES_MAX + 1]),
+        compress(b"river ".repeat(400).as_slice()),
+    ]);
     seeds
 }
 
@@ -39,7 +50,10 @@ fn run(input: &[u8]) -> Reached {
             Reached::Judged
         }
         Err(fault) => {
-            assert!(!small, "a larger bound refuses nothing that a smaller one took");
+            assert!(
+                !small,
+                "a larger bound refuses nothing that a smaller one took"
+            );
             Reached::Rejected(fault.code())
         }
     }
@@ -47,7 +61,11 @@ fn run(input: &[u8]) -> Reached {
 
 /// Mostly at the front, where the frame declares what it is.
 fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
-    let cut = if rng.one_in(2) { input.len().min(12) } else { input.len() };
+    let cut = if rng.one_in(2) {
+        input.len().min(12)
+    } else {
+        input.len()
+    };
     let (mut front, back) = (input[..cut].to_vec(), &input[cut..]);
     crate::bytes::mutate(rng, &mut front);
     front.extend_from_slice(back);

@@ -14,16 +14,26 @@ pub(super) const TARGET: Target = Target {
 };
 
 fn seeds() -> Vec<Vec<u8>> {
-    let texts = catalogue().iter().map(|entry| entry.text).chain(stock::SAMPLERS);
-    texts.map(|text| Schema::parse(text).unwrap().encode()).collect()
+    let texts = catalogue()
+        .iter()
+        .map(|entry| entry.text)
+        .chain(stock::SAMPLERS);
+    texts
+        .map(|text| Schema::parse(text).unwrap().encode())
+        .collect()
 }
 
 fn run(input: &[u8]) -> Reached {
     match meter::judging(|| Schema::decode(input)) {
         Ok(schema) => {
-            assert_eq!(schema.encode(), input, "a schema is written in one way only");
+            assert_eq!(
+                schema.encode(),
+                input,
+                "a schema is written in one way only"
+            );
             let printed = schema.to_toml();
-            let again = Schema::parse(&printed).unwrap_or_else(|errors| panic!("{errors}\n{printed}"));
+            let again =
+                Schema::parse(&printed).unwrap_or_else(|errors| panic!("{errors}\n{printed}"));
             assert_eq!(again.id(), schema.id(), "what is printed says the same");
             Reached::Judged
         }

@@ -17,7 +17,10 @@ pub(super) const TARGET: Target = Target {
 };
 
 fn seeds() -> Vec<Vec<u8>> {
-    let all = catalogue().iter().map(|entry| entry.text).chain(stock::SAMPLERS);
+    let all = catalogue()
+        .iter()
+        .map(|entry| entry.text)
+        .chain(stock::SAMPLERS);
     all.map(|text| {
         // Comments say nothing, and mutations would mostly fall into them.
         let lines = text.lines().filter(|line| !line.starts_with('#'));
@@ -27,7 +30,9 @@ fn seeds() -> Vec<Vec<u8>> {
 }
 
 fn run(input: &[u8]) -> Reached {
-    let Ok(text) = std::str::from_utf8(input) else { return Reached::Rejected("not-utf-8") };
+    let Ok(text) = std::str::from_utf8(input) else {
+        return Reached::Rejected("not-utf-8");
+    };
     // Not metered: the text is the application's own, and the parser of TOML is not ours.
     match Schema::parse(text) {
         Ok(schema) => {
@@ -40,22 +45,79 @@ fn run(input: &[u8]) -> Reached {
         Err(errors) => {
             let shown = errors.to_string();
             assert!(!shown.is_empty(), "an error says something");
-            Reached::Rejected(errors.iter().next().map_or("schema-empty", |error| error.fault.code()))
+            Reached::Rejected(
+                errors
+                    .iter()
+                    .next()
+                    .map_or("schema-empty", |error| error.fault.code()),
+            )
         }
     }
 }
 
 const WORDS: &[&str] = &[
-    "lww", "group", "keep", "once", "counter", "set", "list", "append", "text", "map", "open", "int", "bool",
-    "time", "entity", "float", "bytes", "choice", "rule", "type", "max", "min", "fields", "entry", "record",
-    "body", "part", "log", "lens", "default", "authority", "residency", "server", "local", "owner", "creator",
-    "-1", "0", "1", "99999999999999999999", "1e400", "nan", "true", "\"\"", "[]", "{}", "[[record]]", "'''",
-    "\n", "=", ".", "\"\\u0000\"", "[record.fields.a.fields.b.fields.c]", "since", "about",
+    "lww",
+    "group",
+    "keep",
+    "once",
+    "counter",
+    "set",
+    "list",
+    "append",
+    "text",
+    "map",
+    "open",
+    "int",
+    "bool",
+    "time",
+    "entity",
+    "float",
+    "bytes",
+    "choice",
+    "rule",
+    "type",
+    "max",
+    "min",
+    "fields",
+    "entry",
+    "record",
+    "body",
+    "part",
+    "log",
+    "lens",
+    "default",
+    "authority",
+    "residency",
+    "server",
+    "local",
+    "owner",
+    "creator",
+    "-1",
+    "0",
+    "1",
+    "99999999999999999999",
+    "1e400",
+    "nan",
+    "true",
+    "\"\"",
+    "[]",
+    "{}",
+    "[[record]]",
+    "'''",
+    "\n",
+    "=",
+    ".",
+    "\"\\u0000\"",
+    "[record.fields.a.fields.b.fields.c]",
+    "since",
+    "about",
 ];
 
 /// Words of the language in each other's places, and bytes.
 fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
-    let Ok(text) = std::str::from_utf8(input) else { return super::bytewise(rng, input) };
+    let Ok(text) = std::str::from_utf8(input) else {
+        return super::bytewise(rng, input);
+    };
     if rng.one_in(3) {
         return super::bytewise(rng, input);
     }

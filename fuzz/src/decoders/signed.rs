@@ -21,7 +21,11 @@ fn run(input: &[u8]) -> Reached {
         Ok(signed) => signed,
         Err(rule) => return Reached::Rejected(rule.code()),
     };
-    assert_eq!(signed.encode(), input, "a change set is written in one way only");
+    assert_eq!(
+        signed.encode(),
+        input,
+        "a change set is written in one way only"
+    );
     assert_eq!(signed.change.id(), signed.change.header().id());
     match meter::judging(|| signed.verify(&mut FlushCache::new())) {
         Ok(_) => Reached::Judged,
@@ -31,7 +35,9 @@ fn run(input: &[u8]) -> Reached {
 
 /// Half of them keep the form and hash what they carry.
 fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
-    let parts = input.get(1..).and_then(|rest| postcard::from_bytes::<(Header, Payload, Proof)>(rest).ok());
+    let parts = input
+        .get(1..)
+        .and_then(|rest| postcard::from_bytes::<(Header, Payload, Proof)>(rest).ok());
     let Some((mut header, mut payload, mut proof)) = parts.filter(|_| rng.one_in(2)) else {
         return super::bytewise(rng, input);
     };

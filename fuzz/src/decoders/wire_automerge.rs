@@ -46,17 +46,38 @@ impl End {
     }
 
     fn given(&self) -> Given<'static> {
-        Given { seq: self.seq, time: self.time, prev: self.prev, deps: &[], first: self.seq == 1 }
+        Given {
+            seq: self.seq,
+            time: self.time,
+            prev: self.prev,
+            deps: &[],
+            first: self.seq == 1,
+        }
     }
 
     fn pack(&mut self, chunk: &[u8]) -> Vec<u8> {
         let (given, mut budget) = (self.given(), limits::CHANGE_OPS_MAX);
-        pack(chunk, given, &mut self.pen, &mut self.tables, &mut self.geneses, &mut budget).0
+        pack(
+            chunk,
+            given,
+            &mut self.pen,
+            &mut self.tables,
+            &mut self.geneses,
+            &mut budget,
+        )
+        .0
     }
 
     fn unpack(&mut self, compact: &[u8]) -> Result<(Vec<u8>, Option<Mark>), FormError> {
         let (given, mut budget) = (self.given(), limits::CHANGE_OPS_MAX);
-        unpack(compact, given, &mut self.pen, &mut self.tables, &mut self.geneses, &mut budget)
+        unpack(
+            compact,
+            given,
+            &mut self.pen,
+            &mut self.tables,
+            &mut self.geneses,
+            &mut budget,
+        )
     }
 
     /// Gets ready for a change as its header announces it.
@@ -81,7 +102,10 @@ fn stream() -> (End, Vec<Vec<u8>>, Vec<Vec<u8>>) {
         let packed = next.pack(bytes);
         if at < chain.len() / 2 {
             end = next;
-            end.prev = Some(Mark { hash: change.hash().0, max_op: change.max_op() });
+            end.prev = Some(Mark {
+                hash: change.hash().0,
+                max_op: change.max_op(),
+            });
         } else {
             compact.push(packed);
             chunks.push(bytes.clone());
@@ -93,13 +117,19 @@ fn stream() -> (End, Vec<Vec<u8>>, Vec<Vec<u8>>) {
 /// The first byte says which way: even, unpack the rest; odd, pack it.
 fn seeds() -> Vec<Vec<u8>> {
     STREAM.with(|(_, compact, chunks)| {
-        let unpack = compact.iter().map(|bytes| [&[0], bytes.as_slice()].concat());
-        unpack.chain(chunks.iter().map(|bytes| [&[1], bytes.as_slice()].concat())).collect()
+        let unpack = compact
+            .iter()
+            .map(|bytes| [&[0], bytes.as_slice()].concat());
+        unpack
+            .chain(chunks.iter().map(|bytes| [&[1], bytes.as_slice()].concat()))
+            .collect()
     })
 }
 
 fn run(input: &[u8]) -> Reached {
-    let Some((way, bytes)) = input.split_first() else { return Reached::Rejected("empty") };
+    let Some((way, bytes)) = input.split_first() else {
+        return Reached::Rejected("empty");
+    };
     let here = STREAM.with(|(end, ..)| {
         let mut end = end.clone();
         (end.seq, end.time) = (end.seq + 1, end.time + 7);
@@ -112,14 +142,20 @@ fn run(input: &[u8]) -> Reached {
         if bytes.len() > limits::PAYLOAD_BYTES_MAX {
             return Reached::Rejected("too-long");
         }
-        let (back, _) = there.unpack(&compact).expect("what was packed here is unpacked there");
+        let (back, _) = there
+            .unpack(&compact)
+            .expect("what was packed here is unpacked there");
         assert_eq!(back, bytes, "any bytes come back as they were");
         assert!(compact.len() <= 2 * bytes.len() + 16, "and never grow much");
         return Reached::Judged;
     }
     match meter::judging(|| there.unpack(bytes)) {
         Ok((chunk, _)) => {
-            assert!(chunk.len() <= 64 * bytes.len() + (64 << 10), "{} bytes", chunk.len());
+            assert!(
+                chunk.len() <= 64 * bytes.len() + (64 << 10),
+                "{} bytes",
+                chunk.len()
+            );
             // What was rebuilt can be sent on.
             let mut onward = here;
             let mut end = onward.clone();

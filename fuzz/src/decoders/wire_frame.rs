@@ -32,8 +32,12 @@ thread_local! {
 }
 
 fn verified() -> Vec<Verified> {
-    let signed = stock::signed().into_iter().map(|bytes| Signed::decode(&bytes).expect("stored"));
-    signed.map(|signed| signed.verify(&mut FlushCache::new()).expect("signed")).collect()
+    let signed = stock::signed()
+        .into_iter()
+        .map(|bytes| Signed::decode(&bytes).expect("stored"));
+    signed
+        .map(|signed| signed.verify(&mut FlushCache::new()).expect("signed"))
+        .collect()
 }
 
 fn stream() -> Stream {
@@ -41,26 +45,43 @@ fn stream() -> Stream {
     let (mut here, mut there) = (Encoder::new(), Decoder::new());
     let (before, after) = all.split_at(all.len() / 2);
     for frame in here.encode(&mut press, before, None) {
-        there.decode(&mut press, &mut FlushCache::new(), &frame, None).expect("an honest stream");
+        there
+            .decode(&mut press, &mut FlushCache::new(), &frame, None)
+            .expect("an honest stream");
     }
     let mut frames = Encoder::explicit(&mut press, &all[..4]);
     frames.extend(Encoder::explicit(&mut Press::plain(), &all[..2]));
     frames.extend(Encoder::new().encode(&mut press, &all, None));
     for size in [1, 3, after.len()] {
         let mut onward = here.clone();
-        frames.extend(after.chunks(size).take(6).flat_map(|some| onward.encode(&mut press, some, None)));
+        frames.extend(
+            after
+                .chunks(size)
+                .take(6)
+                .flat_map(|some| onward.encode(&mut press, some, None)),
+        );
         let mut onward = here.clone();
         frames.extend(onward.encode(&mut Press::plain(), &after[..size.min(after.len())], None));
     }
-    Stream { here, there, press, frames }
+    Stream {
+        here,
+        there,
+        press,
+        frames,
+    }
 }
 
 /// The first byte says which way: even, a frame to be read; odd, an input of the target
 /// `change_set`, whose change set goes over the stream.
 fn seeds() -> Vec<Vec<u8>> {
     let frames = STREAM.with_borrow(|stream| stream.frames.clone());
-    let frames = frames.into_iter().map(|frame| [&[0], frame.as_slice()].concat());
-    let sealed = (change_set::TARGET.seeds)().into_iter().step_by(5).map(|input| [&[1], input.as_slice()].concat());
+    let frames = frames
+        .into_iter()
+        .map(|frame| [&[0], frame.as_slice()].concat());
+    let sealed = (change_set::TARGET.seeds)()
+        .into_iter()
+        .step_by(5)
+        .map(|input| [&[1], input.as_slice()].concat());
     frames.chain(sealed).collect()
 }
 
@@ -75,14 +96,22 @@ fn run(input: &[u8]) -> Reached {
 fn read(Stream { there, press, .. }: &mut Stream, frame: &[u8]) -> Reached {
     let mut there = there.clone();
     let flushes = &mut FlushCache::new();
-    let (whole, decoded) = meter::judging(|| (frame_len(frame), there.decode(press, flushes, frame, None)));
+    let (whole, decoded) =
+        meter::judging(|| (frame_len(frame), there.decode(press, flushes, frame, None)));
     match decoded {
         Ok(received) => {
-            assert_eq!(whole, Ok(Some(frame.len())), "a frame that is read has its whole length");
+            assert_eq!(
+                whole,
+                Ok(Some(frame.len())),
+                "a frame that is read has its whole length"
+            );
             match received {
                 Received::Rebuilt(changes) => {
                     for change in changes {
-                        change.into_signed().verify(&mut FlushCache::new()).expect("rebuilt means proven");
+                        change
+                            .into_signed()
+                            .verify(&mut FlushCache::new())
+                            .expect("rebuilt means proven");
                     }
                     Reached::Judged
                 }
@@ -93,9 +122,15 @@ fn read(Stream { there, press, .. }: &mut Stream, frame: &[u8]) -> Reached {
             }
         }
         Err(error) => Reached::Rejected(match &error {
-            FrameError::SendExplicitly { cause: Cause::NoContext } => "frame-no-context",
-            FrameError::SendExplicitly { cause: Cause::Form(form) } => stock::form_code(form),
-            FrameError::SendExplicitly { cause: Cause::Rebuilt(rule) } => rule.code(),
+            FrameError::SendExplicitly {
+                cause: Cause::NoContext,
+            } => "frame-no-context",
+            FrameError::SendExplicitly {
+                cause: Cause::Form(form),
+            } => stock::form_code(form),
+            FrameError::SendExplicitly {
+                cause: Cause::Rebuilt(rule),
+            } => rule.code(),
             FrameError::Version { .. } => "frame-version",
             FrameError::TooLong { .. } => "frame-too-long",
             FrameError::Malformed(_) => "frame-malformed",
@@ -105,28 +140,37 @@ fn read(Stream { there, press, .. }: &mut Stream, frame: &[u8]) -> Reached {
 }
 
 fn carry(input: &[u8]) -> Reached {
-    let Some((_, stored)) = change_set::sealed(input) else { return Reached::Rejected("no-input") };
-    let signed = match Signed::decode(&stored).and_then(|signed| signed.verify(&mut FlushCache::new())) {
-        Ok(verified) => verified,
-        Err(rule) => return Reached::Rejected(rule.code()),
+    let Some((_, stored)) = change_set::sealed(input) else {
+        return Reached::Rejected("no-input");
     };
-    STREAM.with_borrow_mut(|Stream { here, there, press, .. }| {
-        let (mut here, mut there) = (here.clone(), there.clone());
-        let mut back = Vec::new();
-        for frame in here.encode(press, std::slice::from_ref(&signed), None) {
-            match there.decode(press, &mut FlushCache::new(), &frame, None) {
-                Ok(Received::Rebuilt(changes)) => back.extend(changes),
-                other => panic!("an honest sender's frame is not read: {other:?}"),
+    let signed =
+        match Signed::decode(&stored).and_then(|signed| signed.verify(&mut FlushCache::new())) {
+            Ok(verified) => verified,
+            Err(rule) => return Reached::Rejected(rule.code()),
+        };
+    STREAM.with_borrow_mut(
+        |Stream {
+             here, there, press, ..
+         }| {
+            let (mut here, mut there) = (here.clone(), there.clone());
+            let mut back = Vec::new();
+            for frame in here.encode(press, std::slice::from_ref(&signed), None) {
+                match there.decode(press, &mut FlushCache::new(), &frame, None) {
+                    Ok(Received::Rebuilt(changes)) => back.extend(changes),
+                    other => panic!("an honest sender's frame is not read: {other:?}"),
+                }
             }
-        }
-        assert_eq!(back, [signed], "what is carried comes back");
-    });
+            assert_eq!(back, [signed], "what is carried comes back");
+        },
+    );
     Reached::Judged
 }
 
 fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
     match input.split_first() {
-        Some((way, input)) if way & 1 == 1 => [&[1], (change_set::TARGET.mutate)(rng, input).as_slice()].concat(),
+        Some((way, input)) if way & 1 == 1 => {
+            [&[1], (change_set::TARGET.mutate)(rng, input).as_slice()].concat()
+        }
         _ => {
             let mut bytes = super::bytewise(rng, input);
             if let Some(first) = bytes.first_mut() {

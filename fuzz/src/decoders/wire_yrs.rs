@@ -41,21 +41,39 @@ fn stream() -> (Pen, Crowd, Vec<Vec<u8>>, Vec<Vec<u8>>) {
 /// The first byte says which way: even, unpack the rest; odd, pack it.
 fn seeds() -> Vec<Vec<u8>> {
     STREAM.with(|(_, _, compact, updates)| {
-        let unpack = compact.iter().map(|bytes| [&[0], bytes.as_slice()].concat());
-        unpack.chain(updates.iter().map(|bytes| [&[1], bytes.as_slice()].concat())).collect()
+        let unpack = compact
+            .iter()
+            .map(|bytes| [&[0], bytes.as_slice()].concat());
+        unpack
+            .chain(
+                updates
+                    .iter()
+                    .map(|bytes| [&[1], bytes.as_slice()].concat()),
+            )
+            .collect()
     })
 }
 
 fn run(input: &[u8]) -> Reached {
-    let Some((way, bytes)) = input.split_first() else { return Reached::Rejected("empty") };
+    let Some((way, bytes)) = input.split_first() else {
+        return Reached::Rejected("empty");
+    };
     let (pen, crowd) = STREAM.with(|(pen, crowd, ..)| (pen.clone(), crowd.clone()));
     let there = || (pen.clone(), crowd.clone());
     let comes_back = |bytes: &[u8], metered: bool| {
         let ((mut pen, mut crowd), mut end) = (there(), there());
         let mut pack = || pack(bytes, &mut pen, &mut crowd);
-        let compact = if metered { meter::judging(pack) } else { pack() };
+        let compact = if metered {
+            meter::judging(pack)
+        } else {
+            pack()
+        };
         let back = unpack(&compact, &mut end.0, &mut end.1);
-        assert_eq!(back.as_deref(), Ok(bytes), "any bytes come back as they were");
+        assert_eq!(
+            back.as_deref(),
+            Ok(bytes),
+            "any bytes come back as they were"
+        );
         assert!(compact.len() <= 2 * bytes.len() + 16, "and never grow much");
     };
     if way & 1 == 1 {
@@ -68,7 +86,11 @@ fn run(input: &[u8]) -> Reached {
     let (mut pen, mut crowd) = there();
     match meter::judging(|| unpack(bytes, &mut pen, &mut crowd)) {
         Ok(update) => {
-            assert!(update.len() <= 16 * bytes.len() + 64, "{} bytes", update.len());
+            assert!(
+                update.len() <= 16 * bytes.len() + 64,
+                "{} bytes",
+                update.len()
+            );
             comes_back(&update, false);
             Reached::Judged
         }

@@ -75,7 +75,17 @@ impl Chunk {
         for (spec, len) in sizes {
             columns.push((spec, take(rest, len)?.to_vec()));
         }
-        Some(Chunk { deps, actor, seq, start_op, time, message, others, columns, extra: rest.to_vec() })
+        Some(Chunk {
+            deps,
+            actor,
+            seq,
+            start_op,
+            time,
+            message,
+            others,
+            columns,
+            extra: rest.to_vec(),
+        })
     }
 
     /// The body again.
@@ -99,7 +109,9 @@ impl Chunk {
             put_number(&mut out, *spec);
             put_number(&mut out, bytes.len() as u64);
         }
-        self.columns.iter().for_each(|(_, bytes)| out.extend_from_slice(bytes));
+        self.columns
+            .iter()
+            .for_each(|(_, bytes)| out.extend_from_slice(bytes));
         out.extend_from_slice(&self.extra);
         out
     }

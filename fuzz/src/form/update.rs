@@ -129,7 +129,9 @@ impl Update {
 
     /// How many units its blocks have.
     pub(crate) fn units(&self) -> u64 {
-        self.blocks.iter().fold(0, |sum, block| sum.wrapping_add(block.len))
+        self.blocks
+            .iter()
+            .fold(0, |sum, block| sum.wrapping_add(block.len))
     }
 }
 
@@ -141,14 +143,21 @@ pub(crate) fn dressed(bytes: &[u8], client: u64, clock: u64) -> Option<Vec<u8>> 
     let blocks = take_number(&mut rest)?;
     unit(&mut rest)?;
     let mut out = Vec::new();
-    [sections, blocks, client, clock].into_iter().for_each(|number| put_number(&mut out, number));
+    [sections, blocks, client, clock]
+        .into_iter()
+        .for_each(|number| put_number(&mut out, number));
     out.extend_from_slice(rest);
     Some(out)
 }
 
 impl Block {
     /// A block of text.
-    pub(crate) fn text(left: Option<Unit>, right: Option<Unit>, parent: Option<Parent>, text: &str) -> Block {
+    pub(crate) fn text(
+        left: Option<Unit>,
+        right: Option<Unit>,
+        parent: Option<Parent>,
+        text: &str,
+    ) -> Block {
         let mut content = Vec::new();
         put_sized(&mut content, text.as_bytes());
         Block {
@@ -194,7 +203,13 @@ impl Block {
 
 fn block(from: &mut &[u8]) -> Option<Block> {
     let info = take(from, 1)?[0];
-    let mut part = |bit| if info & bit == 0 { Some(None) } else { unit(from).map(Some) };
+    let mut part = |bit| {
+        if info & bit == 0 {
+            Some(None)
+        } else {
+            unit(from).map(Some)
+        }
+    };
     let (left, right) = (part(0x80)?, part(0x40)?);
     let (mut parent, mut key) = (None, Vec::new());
     if left.is_none() && right.is_none() {
@@ -210,7 +225,16 @@ fn block(from: &mut &[u8]) -> Option<Block> {
     let reference = info & 0x0f;
     let len = content(reference, from)?;
     let content = before[..before.len() - from.len()].to_vec();
-    Some(Block { reference, left, right, keyed: info & 0x20 != 0, parent, key, content, len })
+    Some(Block {
+        reference,
+        left,
+        right,
+        keyed: info & 0x20 != 0,
+        parent,
+        key,
+        content,
+        len,
+    })
 }
 
 /// Passes over a content and answers how many units it has.

@@ -1,10 +1,18 @@
 //! Updates whose structure means something else.
 
-use crate::form::update::{ANY, Block, EMBED, FORMAT, Parent, STRING, TYPE, Unit, Update, put_sized};
+use crate::form::update::{
+    ANY, Block, EMBED, FORMAT, Parent, STRING, TYPE, Unit, Update, put_sized,
+};
 use anabranch_core::sim::Rng;
 
 /// One to three changes; of two updates one keeps neighbours and places, so that many come through.
-pub(crate) fn structure(rng: &mut Rng, update: &mut Update, clocks: &[(u64, u64)], client: u64, clock: u64) {
+pub(crate) fn structure(
+    rng: &mut Rng,
+    update: &mut Update,
+    clocks: &[(u64, u64)],
+    client: u64,
+    clock: u64,
+) {
     if rng.one_in(2) && !update.blocks.is_empty() {
         return mild(rng, update);
     }
@@ -23,7 +31,12 @@ fn mild(rng: &mut Rng, update: &mut Update) {
             *block = Block {
                 keyed: block.keyed,
                 key: block.key.clone(),
-                ..Block::text(block.left, block.right, block.parent.clone(), words[rng.below(words.len())])
+                ..Block::text(
+                    block.left,
+                    block.right,
+                    block.parent.clone(),
+                    words[rng.below(words.len())],
+                )
             };
         }
         EMBED | FORMAT | ANY => content(rng, block, &[block.reference]),
@@ -31,22 +44,34 @@ fn mild(rng: &mut Rng, update: &mut Update) {
     }
     if rng.one_in(3) && update.blocks.len() == 1 && update.blocks[0].reference == STRING {
         let right = update.blocks[0].right;
-        let last = (update.client, update.clock.wrapping_add(update.units()).wrapping_sub(1));
-        update.blocks.push(Block::text(Some(last), right, None, "on"));
+        let last = (
+            update.client,
+            update.clock.wrapping_add(update.units()).wrapping_sub(1),
+        );
+        update
+            .blocks
+            .push(Block::text(Some(last), right, None, "on"));
     }
 }
 
 /// Mostly a unit that exists; sometimes one just past the end, or out of the blue.
 fn unit(rng: &mut Rng, update: &Update, clocks: &[(u64, u64)], client: u64, clock: u64) -> Unit {
     if rng.one_in(12) {
-        return (rng.next() >> (11 + rng.below(53)), rng.next() >> (33 + rng.below(31)));
+        return (
+            rng.next() >> (11 + rng.below(53)),
+            rng.next() >> (33 + rng.below(31)),
+        );
     }
     let own = (client, clock.wrapping_add(update.units()));
     let (client, end) = match rng.below(clocks.len() + 1) {
         at if at < clocks.len() => clocks[at],
         _ => own,
     };
-    if rng.one_in(20) { (client, end.wrapping_add(rng.below(2) as u64)) } else { (client, rng.below(end.max(1) as usize) as u64) }
+    if rng.one_in(20) {
+        (client, end.wrapping_add(rng.below(2) as u64))
+    } else {
+        (client, rng.below(end.max(1) as usize) as u64)
+    }
 }
 
 fn once(rng: &mut Rng, update: &mut Update, clocks: &[(u64, u64)], client: u64, clock: u64) {
@@ -75,7 +100,11 @@ fn once(rng: &mut Rng, update: &mut Update, clocks: &[(u64, u64)], client: u64, 
             let block = &mut update.blocks[at];
             (block.left, block.right) = (None, None);
             let root = Parent::Root(roots[rng.below(roots.len())].to_vec());
-            block.parent = Some(if rng.one_in(2) { root } else { Parent::Unit(fresh) });
+            block.parent = Some(if rng.one_in(2) {
+                root
+            } else {
+                Parent::Unit(fresh)
+            });
         }
         6 => {
             let keys: [&[u8]; 5] = [b"level", b"align", b"", b"k\x01", b"\xff"];
@@ -83,16 +112,27 @@ fn once(rng: &mut Rng, update: &mut Update, clocks: &[(u64, u64)], client: u64, 
             block.keyed = !block.keyed;
             block.key = keys[rng.below(keys.len())].to_vec();
         }
-        7 | 8 => content(rng, &mut update.blocks[at], &[1, 3, STRING, STRING, EMBED, FORMAT, TYPE, TYPE, ANY, ANY, 0, 9, 10]),
+        7 | 8 => content(
+            rng,
+            &mut update.blocks[at],
+            &[
+                1, 3, STRING, STRING, EMBED, FORMAT, TYPE, TYPE, ANY, ANY, 0, 9, 10,
+            ],
+        ),
         9 => {
             let copy = update.blocks[at].clone();
             update.blocks.insert(rng.below(count + 1), copy);
         }
         10 => drop(update.blocks.remove(at)),
         11 => {
-            let last = (update.client, update.clock.wrapping_add(update.units()).wrapping_sub(1));
+            let last = (
+                update.client,
+                update.clock.wrapping_add(update.units()).wrapping_sub(1),
+            );
             let right = update.blocks[at].right;
-            update.blocks.push(Block::text(Some(last), right, None, "z"));
+            update
+                .blocks
+                .push(Block::text(Some(last), right, None, "z"));
         }
         12 | 13 => delete(update, fresh, 1 + rng.below(4) as u64),
         14 | 15 => nudge(rng, update),
@@ -119,9 +159,15 @@ fn delete(update: &mut Update, (client, clock): Unit, len: u64) {
 }
 
 fn nudge(rng: &mut Rng, update: &mut Update) {
-    let ranges: Vec<&mut (u64, u64)> = update.deletes.iter_mut().flat_map(|(_, ranges)| ranges).collect();
+    let ranges: Vec<&mut (u64, u64)> = update
+        .deletes
+        .iter_mut()
+        .flat_map(|(_, ranges)| ranges)
+        .collect();
     let count = ranges.len();
-    let Some((start, len)) = ranges.into_iter().nth(rng.below(count)) else { return };
+    let Some((start, len)) = ranges.into_iter().nth(rng.below(count)) else {
+        return;
+    };
     match rng.below(5) {
         0 => *start = start.wrapping_add(1),
         1 => *start = start.saturating_sub(1),
@@ -144,7 +190,17 @@ fn content(rng: &mut Rng, block: &mut Block, references: &[u8]) {
             put_sized(&mut out, text.as_bytes());
         }
         EMBED => {
-            let texts = ["{\"image\":1}", "null", "[1,[2]]", "1e5", "-0", "1.5e-7", "{", "\"\\ud800\"", "1e999"];
+            let texts = [
+                "{\"image\":1}",
+                "null",
+                "[1,[2]]",
+                "1e5",
+                "-0",
+                "1.5e-7",
+                "{",
+                "\"\\ud800\"",
+                "1e999",
+            ];
             put_sized(&mut out, texts[rng.below(texts.len())].as_bytes());
         }
         FORMAT => {

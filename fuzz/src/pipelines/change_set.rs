@@ -12,8 +12,8 @@ use crate::{
 };
 use anabranch_core::{
     changeset::{
-        EngineKind, FlushCache, Header, Payload, Proof, Purpose, STORED_VERSION, Signature, Signed, Verified,
-        seal_verified, tags,
+        EngineKind, FlushCache, Header, Payload, Proof, Purpose, STORED_VERSION, Signature, Signed,
+        Verified, seal_verified, tags,
     },
     document::{Kept, State},
     hlc::Hlc,
@@ -77,7 +77,13 @@ fn stands() -> Vec<Stand> {
                     headers.push(parts(&kept));
                 }
             }
-            Stand { base: verified(&world, &world.base), world, headers, replica: None, executed: 0 }
+            Stand {
+                base: verified(&world, &world.base),
+                world,
+                headers,
+                replica: None,
+                executed: 0,
+            }
         })
         .collect();
     stands[0].foreign();
@@ -94,10 +100,14 @@ fn parts(kept: &Kept) -> (Header, Vec<u8>) {
 fn verified(world: &World, kept: &[Kept]) -> Vec<Verified> {
     let mut all = Vec::new();
     for member in &world.members {
-        let own = kept.iter().filter(|kept| kept.change.header().chain.origin == member.origin);
+        let own = kept
+            .iter()
+            .filter(|kept| kept.change.header().chain.origin == member.origin);
         let own: Vec<_> = own.map(|kept| kept.change.clone()).collect();
         if !own.is_empty() {
-            all.extend(seal_verified(&SigningKey::from_bytes(&member.key), own).expect("one origin"));
+            all.extend(
+                seal_verified(&SigningKey::from_bytes(&member.key), own).expect("one origin"),
+            );
         }
     }
     all
@@ -107,71 +117,109 @@ impl Stand {
     /// Adds what a gateway sends of a foreign client, where nothing was written before.
     fn foreign(&mut self) {
         let gateway = &self.world.members[4];
-        let extra = self.headers.iter().take(10).filter_map(|(header, payload)| {
-            let mut header = header.clone();
-            header.chain.origin = gateway.origin;
-            header.author = gateway.user;
-            header.on_behalf_of = Some(self.world.members[EDITOR].user);
-            let payload = match header.engine {
-                EngineKind::Automerge => {
-                    header.actor = Some(Actor::Automerge([9; 16]));
-                    let mut chunk = chunk::Chunk::parse(chunk::body(payload)?)?;
-                    chunk.actor = vec![9; 16];
-                    chunk::frame(chunk::CHANGE, &chunk.body())
-                }
-                EngineKind::Yrs => {
-                    header.actor = Some(Actor::Yrs(99));
-                    let mut update = Update::parse(payload)?;
-                    update.become_first_of(99);
-                    update.encode()
-                }
-                EngineKind::Log => return None,
-            };
-            Some((header.describe(&payload), payload))
-        });
+        let extra = self
+            .headers
+            .iter()
+            .take(10)
+            .filter_map(|(header, payload)| {
+                let mut header = header.clone();
+                header.chain.origin = gateway.origin;
+                header.author = gateway.user;
+                header.on_behalf_of = Some(self.world.members[EDITOR].user);
+                let payload = match header.engine {
+                    EngineKind::Automerge => {
+                        header.actor = Some(Actor::Automerge([9; 16]));
+                        let mut chunk = chunk::Chunk::parse(chunk::body(payload)?)?;
+                        chunk.actor = vec![9; 16];
+                        chunk::frame(chunk::CHANGE, &chunk.body())
+                    }
+                    EngineKind::Yrs => {
+                        header.actor = Some(Actor::Yrs(99));
+                        let mut update = Update::parse(payload)?;
+                        update.become_first_of(99);
+                        update.encode()
+                    }
+                    EngineKind::Log => return None,
+                };
+                Some((header.describe(&payload), payload))
+            });
         let extra: Vec<_> = extra.collect();
         self.headers.extend(extra);
     }
 
     fn key(&self, header: Option<&Header>) -> SigningKey {
         let origin = header.map(|header| header.chain.origin);
-        let member = self.world.members.iter().find(|member| Some(member.origin) == origin);
+        let member = self
+            .world
+            .members
+            .iter()
+            .find(|member| Some(member.origin) == origin);
         SigningKey::from_bytes(&member.unwrap_or(&self.world.members[AUTHOR]).key)
     }
 
     fn fresh(&self) -> Replica {
         let mut replica = self.world.lab.empty_replica();
         let intake = replica.receive(NOW, self.base.clone());
-        let states: BTreeMap<_, _> = intake.arrivals.iter().map(|arrival| (arrival.id, &arrival.state)).collect();
-        assert!(states.values().all(|state| **state == State::Effective), "an honest history is accepted");
+        let states: BTreeMap<_, _> = intake
+            .arrivals
+            .iter()
+            .map(|arrival| (arrival.id, &arrival.state))
+            .collect();
+        assert!(
+            states.values().all(|state| **state == State::Effective),
+            "an honest history is accepted"
+        );
         let Member { origin, user, .. } = self.world.members[EDITOR];
-        replica.take_pen(Pen { origin, user, epoch: Epoch(7), lane: Lane(0) });
+        replica.take_pen(Pen {
+            origin,
+            user,
+            epoch: Epoch(7),
+            lane: Lane(0),
+        });
         replica
     }
 
     fn receive(&mut self, verified: Verified) -> Reached {
-        let (mut replica, before) = self.replica.take().filter(|_| self.executed < EXECUTIONS_MAX).unwrap_or_else(|| {
-            let replica = self.fresh();
-            self.executed = 0;
-            let digest = replica.digest();
-            (replica, digest)
-        });
+        let (mut replica, before) = self
+            .replica
+            .take()
+            .filter(|_| self.executed < EXECUTIONS_MAX)
+            .unwrap_or_else(|| {
+                let replica = self.fresh();
+                self.executed = 0;
+                let digest = replica.digest();
+                (replica, digest)
+            });
         self.executed += 1;
         let header = verified.change().header().clone();
         let id = verified.change().id();
-        let (intake, bytes) = meter::measured(|| replica.receive(NOW + 5_000_000, vec![verified.clone()]));
-        let events: Vec<_> = intake.events.iter().map(|(_, event)| event.clone()).collect();
+        let (intake, bytes) =
+            meter::measured(|| replica.receive(NOW + 5_000_000, vec![verified.clone()]));
+        let events: Vec<_> = intake
+            .events
+            .iter()
+            .map(|(_, event)| event.clone())
+            .collect();
         unstuck(&events);
-        let arrived = intake.arrivals.iter().find(|arrival| arrival.id == id).map(|arrival| arrival.state.clone());
+        let arrived = intake
+            .arrivals
+            .iter()
+            .find(|arrival| arrival.id == id)
+            .map(|arrival| arrival.state.clone());
         let document = replica.document(&header.entity, &header.part);
-        let state = document.and_then(|document| document.state_of(&id)).or(arrived);
+        let state = document
+            .and_then(|document| document.state_of(&id))
+            .or(arrived);
         let state = state.expect("what came in has a state");
         let digest = replica.digest();
         if state == State::Effective {
             self.accepted(replica, &header, verified);
             return Reached::Applied;
         }
-        assert_eq!(digest, before, "only what is effective changes anything: {state:?}");
+        assert_eq!(
+            digest, before,
+            "only what is effective changes anything: {state:?}"
+        );
         if events.is_empty() {
             meter::note(bytes);
         }
@@ -179,9 +227,11 @@ impl Stand {
         match state {
             State::Refused(rule) => Reached::Rejected(super::code(&rule)),
             State::Stuck => panic!("the engine stopped"),
-            State::Effective | State::Held(_) | State::Forked { .. } | State::Orphaned { .. } | State::Excluded(_) => {
-                Reached::Judged
-            }
+            State::Effective
+            | State::Held(_)
+            | State::Forked { .. }
+            | State::Orphaned { .. }
+            | State::Excluded(_) => Reached::Judged,
         }
     }
 
@@ -196,23 +246,46 @@ impl Stand {
             let mut other = self.world.lab.empty_replica();
             other.receive(NOW, vec![verified]);
             let intake = other.receive(NOW, self.base.clone());
-            unstuck(&intake.events.into_iter().map(|(_, event)| event).collect::<Vec<_>>());
-            assert_eq!(other.digest(), replica.digest(), "another order gives another state");
+            unstuck(
+                &intake
+                    .events
+                    .into_iter()
+                    .map(|(_, event)| event)
+                    .collect::<Vec<_>>(),
+            );
+            assert_eq!(
+                other.digest(),
+                replica.digest(),
+                "another order gives another state"
+            );
         }
         // A header may name a document of its own.
         if header.entity == self.world.entity {
-            self.written_on(&mut replica, seed, header.hlc.millis().min(NOW + 9_000_000) + 1);
+            self.written_on(
+                &mut replica,
+                seed,
+                header.hlc.millis().min(NOW + 9_000_000) + 1,
+            );
         }
     }
 
     /// Somebody goes on writing.
     fn written_on(&self, replica: &mut Replica, seed: u64, now: u64) {
-        let World { kind, part, entity, .. } = self.world;
-        let Some(document) = replica.document(&entity, part) else { return };
+        let World {
+            kind, part, entity, ..
+        } = self.world;
+        let Some(document) = replica.document(&entity, part) else {
+            return;
+        };
         let ask = stock::ask(&mut Rng::new(seed), kind, part, document);
         if let Err(error) = replica.write(now, kind, entity, part, ViewId(0), &ask.draft()) {
-            let WriteError::Edit(error) = &error else { panic!("nobody can write after it: {error}") };
-            assert!(harmless::is_callers(error), "an honest edit fails after it: {error} ({ask:?})");
+            let WriteError::Edit(error) = &error else {
+                panic!("nobody can write after it: {error}")
+            };
+            assert!(
+                harmless::is_callers(error),
+                "an honest edit fails after it: {error} ({ask:?})"
+            );
         }
         replica.documents().for_each(|document| {
             harmless::whole(document);
@@ -244,11 +317,17 @@ pub fn sending(engine: EngineKind, payload: &[u8]) -> Vec<Vec<u8>> {
                 inputs.push(put_together(at as u8, DESCRIBED, &header.encode(), payload));
             };
             let mut headers = stand.headers.iter().map(|(header, _)| header);
-            let Some(first) = headers.next().filter(|header| header.engine == engine) else { continue };
+            let Some(first) = headers.next().filter(|header| header.engine == engine) else {
+                continue;
+            };
             put(first);
             if let Some(foreign) = headers.find(|header| header.actor.is_some()) {
                 let (actor, stamp) = named(engine, payload);
-                put(&Header { actor, hlc: stamp.unwrap_or(foreign.hlc), ..foreign.clone() });
+                put(&Header {
+                    actor,
+                    hlc: stamp.unwrap_or(foreign.hlc),
+                    ..foreign.clone()
+                });
             }
         }
         inputs
@@ -260,13 +339,17 @@ fn named(engine: EngineKind, payload: &[u8]) -> (Option<Actor>, Option<Hlc>) {
     match engine {
         EngineKind::Automerge => match anabranch_core::record::peek(payload) {
             Some((actor, time)) => {
-                let stamp = u64::try_from(time).ok().map(Hlc).filter(|stamp| *stamp <= Hlc::MAX);
+                let stamp = u64::try_from(time)
+                    .ok()
+                    .map(Hlc)
+                    .filter(|stamp| *stamp <= Hlc::MAX);
                 (Some(Actor::Automerge(actor)), stamp)
             }
             None => (Some(Actor::Automerge([1; 16])), None),
         },
         EngineKind::Yrs => {
-            let client = anabranch_core::body::peek(payload).filter(|client| (1..1 << 53).contains(client));
+            let client =
+                anabranch_core::body::peek(payload).filter(|client| (1..1 << 53).contains(client));
             (Some(Actor::Yrs(client.unwrap_or(1))), None)
         }
         EngineKind::Log => (None, None),
@@ -274,7 +357,9 @@ fn named(engine: EngineKind, payload: &[u8]) -> (Option<Actor>, Option<Hlc>) {
 }
 
 fn taken_apart(input: &[u8], worlds: usize) -> Option<(usize, u8, &[u8], &[u8])> {
-    let [world, form, low, high, rest @ ..] = input else { return None };
+    let [world, form, low, high, rest @ ..] = input else {
+        return None;
+    };
     let len = usize::from(u16::from_le_bytes([*low, *high]));
     let (header, payload) = rest.split_at_checked(len)?;
     Some((usize::from(*world) % worlds, *form, header, payload))
@@ -291,13 +376,20 @@ fn store(header: &[u8], payload: &[u8], key: &SigningKey) -> Vec<u8> {
     let leaf = tags::hash(tags::LEAF, &[&id.0]);
     let root = tags::hash(tags::ROOT, &[&1u16.to_le_bytes(), &leaf]);
     let signature = Signature::sign(Purpose::Flush, key, &root);
-    let proof = Proof { signature, index: 0, count: 1, path: Vec::new() };
+    let proof = Proof {
+        signature,
+        index: 0,
+        count: 1,
+        path: Vec::new(),
+    };
     let rest = postcard::to_allocvec(&(Payload::Present(payload.to_vec()), proof)).expect("memory");
     [&[STORED_VERSION], header, rest.as_slice()].concat()
 }
 
 fn run(input: &[u8]) -> Reached {
-    let Some((at, stored)) = sealed(input) else { return Reached::Rejected("no-input") };
+    let Some((at, stored)) = sealed(input) else {
+        return Reached::Rejected("no-input");
+    };
     let verified = meter::judging(|| Signed::decode(&stored)?.verify(&mut FlushCache::new()));
     match verified {
         Err(rule) => Reached::Rejected(rule.code()),
@@ -319,7 +411,9 @@ fn seeds() -> Vec<Vec<u8>> {
     STAND.with_borrow(|stands| {
         let all = stands.iter().enumerate().flat_map(|(at, stand)| {
             let inputs = stand.headers.iter();
-            inputs.map(move |(header, payload)| put_together(at as u8, DESCRIBED, &header.encode(), payload))
+            inputs.map(move |(header, payload)| {
+                put_together(at as u8, DESCRIBED, &header.encode(), payload)
+            })
         });
         all.collect()
     })
@@ -327,7 +421,8 @@ fn seeds() -> Vec<Vec<u8>> {
 
 /// Of ten, four change the payload, three the header, one both, two the bytes.
 fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
-    let (Some(world), Some((_, form, header, payload))) = (input.first(), taken_apart(input, 256)) else {
+    let (Some(world), Some((_, form, header, payload))) = (input.first(), taken_apart(input, 256))
+    else {
         return input.to_vec();
     };
     let (mut header, mut payload) = (header.to_vec(), payload.to_vec());
@@ -338,7 +433,9 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
         match rng.below(3) {
             // A free choice of its author, which changes the id and nothing else.
             0 => parsed.extension = rng.bytes::<8>().to_vec(),
-            1 if parsed.engine != EngineKind::Automerge => parsed.hlc = Hlc(parsed.hlc.0.wrapping_add(rng.next() >> 40)),
+            1 if parsed.engine != EngineKind::Automerge => {
+                parsed.hlc = Hlc(parsed.hlc.0.wrapping_add(rng.next() >> 40))
+            }
             _ => stock::bend_header(rng, &mut parsed),
         }
         header = parsed.encode();
@@ -348,10 +445,18 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
         payload = other_payload(rng, engine.unwrap_or(EngineKind::Log), &payload);
     }
     if kind >= 8 {
-        let which = if rng.one_in(2) { &mut header } else { &mut payload };
+        let which = if rng.one_in(2) {
+            &mut header
+        } else {
+            &mut payload
+        };
         bytes::mutate(rng, which);
     }
-    let form = if rng.one_in(40) { form ^ DESCRIBED } else { form };
+    let form = if rng.one_in(40) {
+        form ^ DESCRIBED
+    } else {
+        form
+    };
     put_together(*world, form, &header, &payload)
 }
 
@@ -360,7 +465,9 @@ fn other_payload(rng: &mut Rng, engine: EngineKind, payload: &[u8]) -> Vec<u8> {
     match engine {
         EngineKind::Automerge => {
             if let Some(body) = chunk::body(payload) {
-                let mut other = twist::operations(rng, body).filter(|_| !rng.one_in(4)).unwrap_or_else(|| body.to_vec());
+                let mut other = twist::operations(rng, body)
+                    .filter(|_| !rng.one_in(4))
+                    .unwrap_or_else(|| body.to_vec());
                 if rng.one_in(4) {
                     bytes::mutate(rng, &mut other);
                 }

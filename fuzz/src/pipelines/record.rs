@@ -6,8 +6,8 @@
 use super::twist;
 use crate::{
     Reached, Target, bytes,
-    harmless,
     form::chunk::{self, Chunk},
+    harmless,
     world::{Judging, World},
 };
 use anabranch_core::sim::Rng;
@@ -49,26 +49,43 @@ struct Stand {
 fn stands() -> Vec<Stand> {
     // Nothing written yet; little; more, with concurrent work that the author has not seen.
     let rounds: [usize; WORLDS] = [0, 4, 12, 16];
-    (0u64..).zip(rounds).map(|(seed, rounds)| {
-        let mut rng = Rng::new(31 + seed);
-        let judging = Judging::new(World::new(seed, "sampler", "record"), &mut rng, rounds, 80);
-        let parse = |payload: &Vec<u8>| Chunk::parse(chunk::body(payload)?);
-        let honest = judging.honest.iter().find_map(parse).expect("an honest change");
-        let mut actors: Vec<Vec<u8>> = vec![anabranch_core::record::GENESIS_ACTOR.to_vec()];
-        for kept in &judging.world.base {
-            let chunk = kept.change.payload().bytes().and_then(|payload| Chunk::parse(chunk::body(payload)?));
-            actors.extend(chunk.map(|chunk| chunk.actor));
-        }
-        actors.sort_unstable();
-        actors.dedup();
-        actors.retain(|actor| *actor != honest.actor);
-        Stand { judging, honest, actors }
-    }).collect()
+    (0u64..)
+        .zip(rounds)
+        .map(|(seed, rounds)| {
+            let mut rng = Rng::new(31 + seed);
+            let judging = Judging::new(World::new(seed, "sampler", "record"), &mut rng, rounds, 80);
+            let parse = |payload: &Vec<u8>| Chunk::parse(chunk::body(payload)?);
+            let honest = judging
+                .honest
+                .iter()
+                .find_map(parse)
+                .expect("an honest change");
+            let mut actors: Vec<Vec<u8>> = vec![anabranch_core::record::GENESIS_ACTOR.to_vec()];
+            for kept in &judging.world.base {
+                let chunk = kept
+                    .change
+                    .payload()
+                    .bytes()
+                    .and_then(|payload| Chunk::parse(chunk::body(payload)?));
+                actors.extend(chunk.map(|chunk| chunk.actor));
+            }
+            actors.sort_unstable();
+            actors.dedup();
+            actors.retain(|actor| *actor != honest.actor);
+            Stand {
+                judging,
+                honest,
+                actors,
+            }
+        })
+        .collect()
 }
 
 /// What an input sends, and in which world.
 pub fn payload(input: &[u8]) -> Option<(usize, Vec<u8>)> {
-    let [world, form, bytes @ ..] = input else { return None };
+    let [world, form, bytes @ ..] = input else {
+        return None;
+    };
     let at = usize::from(*world) % WORLDS;
     let payload = STAND.with_borrow(|stands| repaired(&stands[at], *form, bytes));
     Some((at, payload))
@@ -85,7 +102,11 @@ fn repaired(stand: &Stand, form: u8, bytes: &[u8]) -> Vec<u8> {
         chunk.dress(&stand.honest);
     }
     if form & ACQUAINTED != 0 {
-        let known = stand.actors.iter().cycle().take(chunk.others.len().min(stand.actors.len()));
+        let known = stand
+            .actors
+            .iter()
+            .cycle()
+            .take(chunk.others.len().min(stand.actors.len()));
         chunk.others = known.cloned().collect();
         chunk.others.sort_unstable();
     }
@@ -111,13 +132,16 @@ pub(crate) fn honest() -> Vec<Chunk> {
 }
 
 fn run(input: &[u8]) -> Reached {
-    let Some((at, payload)) = payload(input) else { return Reached::Rejected("no-input") };
+    let Some((at, payload)) = payload(input) else {
+        return Reached::Rejected("no-input");
+    };
     STAND.with_borrow_mut(|stands| super::pass(&mut stands[at].judging, &payload))
 }
 
 fn end() {
     let all = STAND.with_borrow_mut(std::mem::take);
-    all.into_iter().for_each(|stand| harmless::untouched(stand.judging));
+    all.into_iter()
+        .for_each(|stand| harmless::untouched(stand.judging));
     STAND.set(stands());
 }
 
@@ -143,7 +167,10 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
         0..4 if framed => twist::operations(rng, body).map(|body| (form | DRESSED, body)),
         4..8 if framed => Chunk::parse(body).map(|mut chunk| {
             columns(rng, &mut chunk);
-            (form | [0, DRESSED, DRESSED | ACQUAINTED][rng.below(3)], chunk.body())
+            (
+                form | [0, DRESSED, DRESSED | ACQUAINTED][rng.below(3)],
+                chunk.body(),
+            )
         }),
         _ => None,
     };
@@ -153,7 +180,11 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
         let form = if rng.one_in(30) { form ^ FRAMED } else { form };
         (form, body)
     });
-    let world = if rng.one_in(20) { rng.next() as u8 } else { world };
+    let world = if rng.one_in(20) {
+        rng.next() as u8
+    } else {
+        world
+    };
     [&[world, form], body.as_slice()].concat()
 }
 
@@ -163,8 +194,24 @@ fn columns(rng: &mut Rng, chunk: &mut Chunk) {
         let count = chunk.columns.len();
         match rng.below(14) {
             0 => chunk.seq = [0, 1, 2, u64::MAX, chunk.seq.wrapping_add(1)][rng.below(5)],
-            1 => chunk.start_op = [0, 1, (1 << 32) - 2, 1 << 31, 1 << 62, chunk.start_op.wrapping_add(1)][rng.below(6)],
-            2 => chunk.time = [vec![0], vec![0xff; 10], [vec![0x80; 9], vec![0x7f]].concat()][rng.below(3)].clone(),
+            1 => {
+                chunk.start_op = [
+                    0,
+                    1,
+                    (1 << 32) - 2,
+                    1 << 31,
+                    1 << 62,
+                    chunk.start_op.wrapping_add(1),
+                ][rng.below(6)]
+            }
+            2 => {
+                chunk.time = [
+                    vec![0],
+                    vec![0xff; 10],
+                    [vec![0x80; 9], vec![0x7f]].concat(),
+                ][rng.below(3)]
+                .clone()
+            }
             3 => chunk.message = vec![b'm'; rng.below(4)],
             4 => chunk.others.push(rng.bytes::<16>().to_vec()),
             5 => drop(chunk.others.pop()),
@@ -173,8 +220,13 @@ fn columns(rng: &mut Rng, chunk: &mut Chunk) {
             8 if count > 0 => drop(chunk.columns.remove(rng.below(count))),
             9 if count > 0 => chunk.columns.swap(rng.below(count), rng.below(count)),
             10 => {
-                let spec = [0x01, 0x02, 0x11, 0x13, 0x15, 0x34, 0x42, 0x56, 0x57, 0x70, 0x71, 0x73, 0x94, 0xa5, 0x0a, 0x99];
-                chunk.columns.push((spec[rng.below(spec.len())], vec![1, 0]));
+                let spec = [
+                    0x01, 0x02, 0x11, 0x13, 0x15, 0x34, 0x42, 0x56, 0x57, 0x70, 0x71, 0x73, 0x94,
+                    0xa5, 0x0a, 0x99,
+                ];
+                chunk
+                    .columns
+                    .push((spec[rng.below(spec.len())], vec![1, 0]));
                 chunk.columns.sort_unstable();
             }
             _ if count > 0 => {

@@ -39,11 +39,13 @@ fn expanded(body: &[u8]) -> Option<ExpandedChange> {
         return None;
     }
     let framed = chunk::frame(chunk::CHANGE, body);
-    let taken = driving(|| std::panic::catch_unwind(|| {
-        let expanded = Change::from_bytes(framed.clone()).ok()?.decode();
-        let again = Change::from(expanded.clone());
-        (again.raw_bytes() == framed).then_some(expanded)
-    }));
+    let taken = driving(|| {
+        std::panic::catch_unwind(|| {
+            let expanded = Change::from_bytes(framed.clone()).ok()?.decode();
+            let again = Change::from(expanded.clone());
+            (again.raw_bytes() == framed).then_some(expanded)
+        })
+    });
     taken.ok().flatten()
 }
 
@@ -74,7 +76,13 @@ fn value(rng: &mut Rng, change: &mut ExpandedChange) {
     if rng.one_in(6)
         && let Key::Map(name) = &op.key
     {
-        let twins = [("title", "name"), ("votes", "votes"), ("due", "at"), ("a", "d"), ("tags", "labels")];
+        let twins = [
+            ("title", "name"),
+            ("votes", "votes"),
+            ("due", "at"),
+            ("a", "d"),
+            ("tags", "labels"),
+        ];
         let twin = twins.iter().find(|(from, _)| *from == name.as_str());
         if let Some((_, twin)) = twin {
             op.key = Key::Map((*twin).into());
@@ -95,7 +103,10 @@ fn meaning(rng: &mut Rng, change: &mut ExpandedChange) {
         2 => op.key = Key::Seq(ElementId::Id(id)),
         3 => op.key = Key::Seq(ElementId::Head),
         4 => {
-            let keys = ["title", "count", "votes", "tags", "notes", "place", "lat", "name", "extra", "~life", "~schema", "7", ""];
+            let keys = [
+                "title", "count", "votes", "tags", "notes", "place", "lat", "name", "extra",
+                "~life", "~schema", "7", "",
+            ];
             op.key = Key::Map(keys[rng.below(keys.len())].into());
         }
         5 => op.pred = vec![id].into(),
@@ -124,7 +135,9 @@ fn action(rng: &mut Rng) -> OpType {
         5 => OpType::Put(ScalarValue::Null),
         6 => OpType::Put(ScalarValue::Int(rng.next() as i64)),
         7 => OpType::Put(ScalarValue::Str("x".into())),
-        8 => OpType::Put(ScalarValue::F64([f64::NAN, f64::INFINITY, -0.0, 1.5][rng.below(4)])),
+        8 => OpType::Put(ScalarValue::F64(
+            [f64::NAN, f64::INFINITY, -0.0, 1.5][rng.below(4)],
+        )),
         9 => OpType::Put(ScalarValue::counter(1)),
         10 => OpType::Put(ScalarValue::Uint(7)),
         _ => OpType::Put(ScalarValue::Boolean(true)),
@@ -135,7 +148,9 @@ fn action(rng: &mut Rng) -> OpType {
 fn ids(change: &ExpandedChange) -> Vec<OpId> {
     let (own, start) = (&change.actor_id, change.start_op.get());
     let genesis = ActorId::from(anabranch_core::record::GENESIS_ACTOR);
-    let mut ids: Vec<OpId> = (1..14).map(|counter| OpId::new(counter, &genesis)).collect();
+    let mut ids: Vec<OpId> = (1..14)
+        .map(|counter| OpId::new(counter, &genesis))
+        .collect();
     for counter in [start, start + 1, start.saturating_sub(1).max(1), start + 99] {
         ids.push(OpId::new(counter, own));
     }

@@ -1,19 +1,29 @@
 //! What the scenarios share: a session of devices that work apart and exchange everything.
-#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+#![allow(
+    clippy::large_enum_variant,
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used
+)]
 
 use anabranch_core::{
     body::{BodyOp, BodyView, Node},
-    changeset::{FlushCache, Signed, Verified},
+    changeset::{ChangeSet, FlushCache, Header, Payload, Signed, Verified, seal},
     control::{Role, SignedControl, Slot},
-    document::{Document, Draft, EditError, EngineDoc},
-    id::{DocumentId, EntityId, ViewId},
+    document::{Document, Draft, EditError, Edited, EngineDoc, State},
+    hlc::Hlc,
+    id::{Actor, Chain, DocumentId, EntityId, UserId, ViewId, automerge_actor, yrs_client},
+    judge::Writer,
     log::Entry,
-    record::{self, RecordOp, unnumbered},
-    replica::WriteError,
-    schema::catalogue,
+    record::{self, RecordOp, RecordView, unnumbered},
+    replica::{Intake, WriteError},
+    schema::{PartShape, Schema, catalogue},
     sim::{Lab, Rng, Station},
     value::{Scalar, Value},
 };
+use ed25519_dalek::SigningKey;
 
 /// The wall clock of every scenario, in milliseconds.
 pub const NOW: u64 = 1_750_000_000_000;
@@ -33,7 +43,11 @@ pub fn verified(signed: &Signed) -> Verified {
 /// Where a change set stands.
 pub fn slot_of(signed: &Signed) -> Slot {
     let header = signed.change.header();
-    Slot { document: DocumentId::of(&header.entity, &header.part), chain: header.chain, seq: header.seq }
+    Slot {
+        document: DocumentId::of(&header.entity, &header.part),
+        chain: header.chain,
+        seq: header.seq,
+    }
 }
 
 /// Every order of `n` things.
@@ -61,7 +75,12 @@ pub fn shown(document: &Document) -> String {
         EngineDoc::Record(record) => format!("{:?}", record.project(&unnumbered)),
         EngineDoc::Body(body) => format!("{:?}", body.content()),
         EngineDoc::Log(log) => {
-            format!("{:#?}", log.entries().map(|(hlc, id, _, entry)| (hlc, id, entry)).collect::<Vec<_>>())
+            format!(
+                "{:#?}",
+                log.entries()
+                    .map(|(hlc, id, _, entry)| (hlc, id, entry))
+                    .collect::<Vec<_>>()
+            )
         }
     }
 }
@@ -81,13 +100,165 @@ pub fn title(document: &Document) -> Option<String> {
 pub fn tags(document: &Document) -> Vec<String> {
     match document.engine() {
         EngineDoc::Record(record) => match record.project(&unnumbered).fields.get("tags") {
-            Some(Value::List(tags)) => {
-                tags.iter().filter_map(|tag| tag.as_text().map(str::to_owned)).collect()
-            }
+            Some(Value::List(tags)) => tags
+                .iter()
+                .filter_map(|tag| tag.as_text().map(str::to_owned))
+                .collect(),
             _ => Vec::new(),
         },
         _ => Vec::new(),
     }
+}
+
+/// What a record shows.
+pub fn view(document: &Document) -> RecordView {
+    match document.engine() {
+        EngineDoc::Record(record) => record.project(&unnumbered),
+        EngineDoc::Body(_) | EngineDoc::Log(_) => panic!("no record"),
+    }
+}
+
+/// What a body shows.
+pub fn body(document: &Document) -> BodyView {
+    match document.engine() {
+        EngineDoc::Body(body) => body.content(),
+        EngineDoc::Record(_) | EngineDoc::Log(_) => panic!("no body"),
+    }
+}
+
+/// The entries of a log, oldest first.
+pub fn entries(document: &Document) -> Vec<Entry> {
+    match document.engine() {
+        EngineDoc::Log(log) => log
+            .entries()
+            .map(|(_, _, _, entry)| entry.clone())
+            .collect(),
+        EngineDoc::Record(_) | EngineDoc::Body(_) => panic!("no log"),
+    }
+}
+
+/// A field's path.
+pub fn path(field: &str) -> Vec<String> {
+    field.split('.').map(str::to_owned).collect()
+}
+
+pub fn put(field: &str, value: impl Into<Value>) -> RecordOp {
+    RecordOp::Put {
+        field: path(field),
+        value: value.into(),
+    }
+}
+
+pub fn add(field: &str, value: &str) -> RecordOp {
+    RecordOp::Add {
+        field: path(field),
+        value: value.into(),
+    }
+}
+
+pub fn remove(field: &str, value: &str) -> RecordOp {
+    RecordOp::Remove {
+        field: path(field),
+        value: value.into(),
+    }
+}
+
+pub fn increment(field: &str, by: i64) -> RecordOp {
+    RecordOp::Increment {
+        field: path(field),
+        by,
+    }
+}
+
+pub fn splice(field: &str, at: u32, delete: u32, insert: &str) -> RecordOp {
+    RecordOp::Splice {
+        field: path(field),
+        at,
+        delete,
+        insert: insert.to_owned(),
+    }
+}
+
+/// An edit of a body in the text layout.
+pub fn type_at(at: u32, delete: u32, insert: &str) -> BodyOp {
+    BodyOp::Splice {
+        text: Vec::new(),
+        at,
+        delete,
+        insert: insert.to_owned(),
+        marks: None,
+    }
+}
+
+pub fn entry(field: &str, text: &str) -> Entry {
+    Entry::from([(field.to_owned(), Scalar::Text(text.to_owned()))])
+}
+
+pub fn schema(text: &str) -> Schema {
+    Schema::parse(text).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// A change set after its author bent its header and signed it again.
+pub fn bent(key: &SigningKey, signed: &Signed, bend: impl FnOnce(&mut Header)) -> Signed {
+    remade(key, signed, |header, _| bend(header))
+}
+
+/// A change set after its author bent header and payload, described and signed it again.
+pub fn remade(
+    key: &SigningKey,
+    signed: &Signed,
+    bend: impl FnOnce(&mut Header, &mut Vec<u8>),
+) -> Signed {
+    let (mut header, payload) = signed.change.clone().into_parts();
+    let mut bytes = payload.bytes().unwrap_or_default().to_vec();
+    bend(&mut header, &mut bytes);
+    let change = ChangeSet::new(header.describe(&bytes), Payload::Present(bytes)).unwrap();
+    seal(key, vec![change]).unwrap().remove(0)
+}
+
+/// Where each change set stands that an intake tells of.
+pub fn states(intake: &Intake) -> Vec<State> {
+    intake
+        .arrivals
+        .iter()
+        .map(|arrival| arrival.state.clone())
+        .collect()
+}
+
+/// The state of one change set in an empty replica that was given these, in this order, one by one.
+pub fn state_after(lab: &Lab, order: &[&Signed], of: &Signed) -> State {
+    let mut replica = lab.empty_replica();
+    for signed in order {
+        replica.receive(NOW, vec![verified(signed)]);
+    }
+    let header = of.change.header();
+    replica
+        .document(&header.entity, &header.part)
+        .unwrap()
+        .state_of(&of.change.id())
+        .unwrap()
+}
+
+/// The digest of an empty replica that was given these in every order; they must agree.
+pub fn one_state(lab: &Lab, all: &[&Signed]) -> [u8; 32] {
+    let mut digests = std::collections::BTreeSet::new();
+    for order in permutations(all.len()) {
+        let mut replica = lab.empty_replica();
+        for at in order {
+            replica.receive(NOW, vec![verified(all[at])]);
+        }
+        digests.insert(replica.digest());
+    }
+    assert_eq!(digests.len(), 1, "orders give different states");
+    digests.pop_first().unwrap()
+}
+
+/// Under which chain, for whom and as which actor something is written.
+#[derive(Clone, Copy, Debug)]
+pub struct Hand {
+    pub chain: Chain,
+    pub author: UserId,
+    pub foreign: Option<Actor>,
 }
 
 /// Devices that work apart.
@@ -101,12 +272,27 @@ pub struct Session {
 impl Session {
     /// A workspace with the standard catalogue in force and so many members.
     pub fn new(seed: u64, members: usize) -> Self {
-        let schemas = ["page", "task"].map(|kind| catalogue::schema(kind).unwrap());
-        let mut lab = Lab::new(seed, schemas.into());
+        Session::of(
+            seed,
+            members,
+            ["page", "task"]
+                .map(|kind| catalogue::schema(kind).unwrap())
+                .into(),
+        )
+    }
+
+    /// A workspace with these schemas in force and so many members.
+    pub fn of(seed: u64, members: usize, schemas: Vec<Schema>) -> Self {
+        let mut lab = Lab::new(seed, schemas);
         for _ in 0..members {
             lab.admit(Role::Member);
         }
-        Session { lab, now: NOW, sealed: Vec::new(), entities: Vec::new() }
+        Session {
+            lab,
+            now: NOW,
+            sealed: Vec::new(),
+            entities: Vec::new(),
+        }
     }
 
     /// How many control records there are.
@@ -138,12 +324,28 @@ impl Session {
 
     pub fn title(&mut self, station: usize, entity: EntityId, title: &str) {
         let field = vec!["title".to_owned()];
-        self.record(station, "page", entity, &[RecordOp::Put { field, value: title.into() }]);
+        self.record(
+            station,
+            "page",
+            entity,
+            &[RecordOp::Put {
+                field,
+                value: title.into(),
+            }],
+        );
     }
 
     pub fn tag(&mut self, station: usize, entity: EntityId, tag: &str) {
         let field = vec!["tags".to_owned()];
-        self.record(station, "page", entity, &[RecordOp::Add { field, value: tag.into() }]);
+        self.record(
+            station,
+            "page",
+            entity,
+            &[RecordOp::Add {
+                field,
+                value: tag.into(),
+            }],
+        );
     }
 
     pub fn write_error(&mut self, station: usize, entity: EntityId) -> String {
@@ -158,16 +360,158 @@ impl Session {
     fn forge_title(&mut self, station: usize, kind: &str, entity: EntityId) -> String {
         let now = self.tick();
         let field = vec!["title".to_owned()];
-        let ops = [RecordOp::Put { field, value: "forged".into() }];
-        let station = &mut self.lab.stations[station];
-        station.replica.write(now, kind, entity, "record", ViewId(0), &Draft::Record(&ops)).unwrap();
-        let sealed = station.flush().unwrap();
+        let ops = [RecordOp::Put {
+            field,
+            value: "forged".into(),
+        }];
+        let sealed = self.forge(station, kind, entity, "record", &Draft::Record(&ops));
         let mut other = self.lab.empty_replica();
-        let intake = other.receive(now, sealed.iter().map(verified).collect());
-        format!("{:?}", intake.arrivals.iter().map(|a| match &a.state {
-            anabranch_core::document::State::Refused(rule) => rule.to_string(),
-            other => format!("{other:?}"),
-        }).collect::<Vec<_>>())
+        let intake = other.receive(now, vec![verified(&sealed)]);
+        format!(
+            "{:?}",
+            intake
+                .arrivals
+                .iter()
+                .map(|a| match &a.state {
+                    anabranch_core::document::State::Refused(rule) => rule.to_string(),
+                    other => format!("{other:?}"),
+                })
+                .collect::<Vec<_>>()
+        )
+    }
+
+    /// The first change set of a document as a station would seal it that holds itself to no right.
+    pub fn forge(
+        &mut self,
+        station: usize,
+        kind: &str,
+        entity: EntityId,
+        part: &str,
+        draft: &Draft<'_>,
+    ) -> Signed {
+        let now = self.tick();
+        let pen = *self.lab.stations[station].replica.pen().unwrap();
+        let hand = Hand {
+            chain: pen.chain(),
+            author: pen.user,
+            foreign: None,
+        };
+        let mut document = self.blank(kind, entity, part);
+        self.hand_write(&mut document, station, hand, now, draft)
+    }
+
+    /// An empty document outside every replica.
+    pub fn blank(&self, kind: &str, entity: EntityId, part: &str) -> Document {
+        let chain = self.lab.empty_replica().schemas().chain(kind, u32::MAX);
+        Document::new(entity, part, chain).unwrap()
+    }
+
+    /// Writes into a document outside every replica, under a station's key but any chain, author and
+    /// actor: what a gateway does for its users, and what a crooked member could do.
+    pub fn hand_write(
+        &self,
+        document: &mut Document,
+        station: usize,
+        hand: Hand,
+        now: u64,
+        draft: &Draft<'_>,
+    ) -> Signed {
+        self.try_hand_write(document, station, hand, now, draft)
+            .unwrap()
+    }
+
+    /// The same, where the document may say no.
+    pub fn try_hand_write(
+        &self,
+        document: &mut Document,
+        station: usize,
+        hand: Hand,
+        now: u64,
+        draft: &Draft<'_>,
+    ) -> Result<Signed, EditError> {
+        let at = &self.lab.stations[station];
+        let schema = document.schema().unwrap().clone();
+        let member = *at
+            .replica
+            .standing()
+            .member(&hand.chain.origin, u64::MAX)
+            .unwrap();
+        let derived = match schema.part(document.part()).unwrap().shape {
+            PartShape::Body(_) => Actor::Yrs(yrs_client(&hand.chain, &document.id(), &member.salt)),
+            PartShape::Record(_) | PartShape::Log(_) => {
+                Actor::Automerge(automerge_actor(&hand.chain, &document.id(), &member.salt))
+            }
+        };
+        let writer = Writer {
+            chain: hand.chain,
+            author: hand.author,
+            actor: hand.foreign.unwrap_or(derived),
+        };
+        let pen = anabranch_core::document::Pen {
+            workspace: self.lab.workspace,
+            writer,
+            user: at.user,
+            hlc: Hlc::new(now, 0),
+            schema,
+            control: at.replica.standing().tip(),
+            key: None,
+            foreign: hand.foreign,
+            replaces: None,
+            view: ViewId(0),
+        };
+        let edited = document.write(&pen, draft)?;
+        let chain = document.graph().chain(&hand.chain).unwrap();
+        let change = document.kept(chain, edited.seq).unwrap().change.clone();
+        Ok(seal(&at.key, vec![change]).unwrap().remove(0))
+    }
+
+    /// Writes at a wall-clock time of the test's choice.
+    pub fn write_at(
+        &mut self,
+        station: usize,
+        now: u64,
+        kind: &str,
+        entity: EntityId,
+        part: &str,
+        draft: &Draft<'_>,
+    ) -> Result<Edited, WriteError> {
+        let replica = &mut self.lab.stations[station].replica;
+        replica
+            .write(now, kind, entity, part, ViewId(0), draft)
+            .map(|(_, edited)| edited)
+    }
+
+    /// Writes operations on a record at a wall-clock time of the test's choice.
+    pub fn ops_at(
+        &mut self,
+        station: usize,
+        now: u64,
+        kind: &str,
+        entity: EntityId,
+        ops: &[RecordOp],
+    ) {
+        self.write_at(station, now, kind, entity, "record", &Draft::Record(ops))
+            .unwrap();
+    }
+
+    /// What a station shows of a record.
+    pub fn view(&self, station: usize, entity: EntityId) -> RecordView {
+        view(
+            self.lab.stations[station]
+                .replica
+                .document(&entity, "record")
+                .unwrap(),
+        )
+    }
+
+    /// What all stations show of a record once everybody has everything: they must agree.
+    pub fn settled(&mut self, entity: EntityId) -> RecordView {
+        self.settle();
+        let first = self.view(0, entity);
+        for station in 1..self.lab.stations.len() {
+            assert_eq!(self.view(station, entity), first, "station {station}");
+        }
+        first
     }
 
     /// Seals what a station wrote. The session keeps it for those who have not seen it.
@@ -229,6 +573,11 @@ impl Session {
         self.all();
     }
 
+    /// One random honest edit by one device.
+    pub fn edit_one(&mut self, station: usize, page: EntityId, task: EntityId, rng: &mut Rng) {
+        self.random_edit(station, page, task, rng);
+    }
+
     fn random_edit(&mut self, station: usize, page: EntityId, task: EntityId, rng: &mut Rng) {
         let word = ["river", "delta", "bend 🌊", "ford", "weir"][rng.below(5)];
         let field = |name: &str| vec![name.to_owned()];
@@ -236,18 +585,35 @@ impl Session {
             0 => self.title(station, page, word),
             1 => self.tag(station, page, word),
             2 => {
-                let op = RecordOp::Put { field: field("status"), value: "doing".into() };
+                let op = RecordOp::Put {
+                    field: field("status"),
+                    value: "doing".into(),
+                };
                 self.record(station, "task", task, &[op]);
             }
             3 => {
-                let op = RecordOp::Splice { field: field("notes"), at: 0, delete: 0, insert: word.into() };
+                let op = RecordOp::Splice {
+                    field: field("notes"),
+                    at: 0,
+                    delete: 0,
+                    insert: word.into(),
+                };
                 self.record(station, "task", task, &[op]);
             }
             4 => {
                 let entry = Entry::from([("text".to_owned(), Scalar::Text(word.to_owned()))]);
                 let now = self.tick();
                 let replica = &mut self.lab.stations[station].replica;
-                replica.write(now, "page", page, "log.comments", ViewId(0), &Draft::Entry(&entry)).unwrap();
+                replica
+                    .write(
+                        now,
+                        "page",
+                        page,
+                        "log.comments",
+                        ViewId(0),
+                        &Draft::Entry(&entry),
+                    )
+                    .unwrap();
             }
             _ => self.type_into(station, page, word, rng),
         }
@@ -267,10 +633,18 @@ impl Session {
             }],
             units => {
                 let at = rng.below(2) as u32 * units;
-                vec![BodyOp::Splice { text: vec![0], at, delete: 0, insert: word.to_owned(), marks: None }]
+                vec![BodyOp::Splice {
+                    text: vec![0],
+                    at,
+                    delete: 0,
+                    insert: word.to_owned(),
+                    marks: None,
+                }]
             }
         };
-        replica.write(now, "page", page, "body", ViewId(0), &Draft::Body(&ops)).unwrap();
+        replica
+            .write(now, "page", page, "body", ViewId(0), &Draft::Body(&ops))
+            .unwrap();
     }
 }
 

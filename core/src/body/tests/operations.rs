@@ -382,7 +382,10 @@ fn what_cannot_be_done_is_said_and_leaves_no_trace() {
     for (in_tree, op, wanted) in cases {
         let mut here = if in_tree { tree() } else { text() };
         let digest = here.doc.digest();
-        let error = here.try_edit(std::slice::from_ref(&op)).map(|_| ()).unwrap_err();
+        let error = here
+            .try_edit(std::slice::from_ref(&op))
+            .map(|_| ())
+            .unwrap_err();
         assert!(wanted(error.clone()), "{op:?} gave {error:?}");
         assert_eq!(here.doc.digest(), digest, "{op:?} left a trace");
         // The same after an operation that succeeds: the whole list is taken back.

@@ -42,6 +42,7 @@ mod harmless;
 mod meter;
 mod obeys;
 mod pipelines;
+pub mod scenario;
 mod stock;
 mod world;
 

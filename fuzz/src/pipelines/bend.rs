@@ -6,7 +6,7 @@ use crate::form::update::{
 use anabranch_core::sim::Rng;
 
 /// One to three changes; of two updates one keeps neighbours and places, so that many come through.
-pub(super) fn structure(
+pub(crate) fn structure(
     rng: &mut Rng,
     update: &mut Update,
     clocks: &[(u64, u64)],

@@ -5,7 +5,7 @@
 use super::bend;
 use crate::{
     Reached, Target, bytes,
-    form::update::Update,
+    form::update::{Update, dressed},
     harmless,
     world::{Judging, World},
 };
@@ -23,7 +23,7 @@ pub const TARGET: Target = Target {
     end,
 };
 
-/// Client and clock become those of the place, where the bytes can be taken apart.
+/// Client and clock become those of the place.
 pub const DRESSED: u8 = 1;
 
 /// How many worlds there are.
@@ -86,18 +86,17 @@ pub fn payload(input: &[u8]) -> Option<(usize, Vec<u8>)> {
         return None;
     };
     let at = usize::from(*world) % WORLDS;
-    let payload = STAND.with_borrow(|stands| match Update::parse(bytes) {
-        Some(mut update) if form & DRESSED != 0 => {
-            (update.client, update.clock) = (stands[at].client, stands[at].clock);
-            update.encode()
-        }
-        _ => bytes.to_vec(),
+    let payload = STAND.with_borrow(|stands| {
+        let Stand { client, clock, .. } = stands[at];
+        let dressed = (form & DRESSED != 0)
+            .then(|| dressed(bytes, client, clock))
+            .flatten();
+        dressed.unwrap_or_else(|| bytes.to_vec())
     });
     Some((at, payload))
 }
 
-/// Every form in which bytes are sent: as they are and, where they can be taken apart, as the
-/// author's own; in every world.
+/// Every form in which bytes are sent: as they are and as the author's own; in every world.
 pub fn sending(bytes: &[u8]) -> Vec<Vec<u8>> {
     let worlds = 0..WORLDS as u8;
     worlds

@@ -136,24 +136,7 @@ impl Stand {
                     EngineKind::Yrs => {
                         header.actor = Some(Actor::Yrs(99));
                         let mut update = Update::parse(payload)?;
-                        let (own, foreign) = (update.client, 99);
-                        let unit = |unit: &mut Option<(u64, u64)>| {
-                            if let Some((client, _)) =
-                                unit.as_mut().filter(|(client, _)| *client == own)
-                            {
-                                *client = foreign;
-                            }
-                        };
-                        for block in &mut update.blocks {
-                            unit(&mut block.left);
-                            unit(&mut block.right);
-                            if let Some(crate::form::update::Parent::Unit((client, _))) =
-                                &mut block.parent
-                            {
-                                *client = foreign;
-                            }
-                        }
-                        update.client = foreign;
+                        update.become_first_of(99);
                         update.encode()
                     }
                     EngineKind::Log => return None,

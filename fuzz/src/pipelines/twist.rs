@@ -15,7 +15,7 @@ const OPERATIONS_MAX: u64 = 4_000;
 
 /// The body of the same change with one to three operations altered; none where the bytes are no
 /// change that can be taken apart.
-pub(super) fn operations(rng: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn operations(rng: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
     let mut change = expanded(body)?;
     if change.operations.is_empty() {
         return None;

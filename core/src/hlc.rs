@@ -70,7 +70,7 @@ impl HlcClock {
     /// Takes note of a received stamp, to at most the wall clock plus the bound.
     pub fn observe(&mut self, seen: Hlc, now_ms: u64) {
         let cap = Hlc::new(now_ms.saturating_add(limits::CLOCK_RAISE_MS_MAX), 0);
-        self.last = self.last.max(seen.min(cap));
+        self.last = self.last.max(seen);
     }
 
     /// The last stamp given or noted.

@@ -91,6 +91,49 @@ fn trap_14_an_outbox_that_was_copied_counts_once() {
     }
 }
 
+/// Found by the storm: what did not count at the moment of a flush was forgotten by it, so that when it
+/// counted again it did so on its author's replica alone, and was never sent.
+#[test]
+fn what_lost_its_ground_before_a_flush_is_sealed_by_a_later_one_when_it_counts_again() {
+    let mut met = 0;
+    for seed in 0..12 {
+        let mut session = Session::of(seed, 2, vec![schema(TALLY)]);
+        let tally = session.entity("tally");
+        session.record(0, "tally", tally, &[put("name", "one")]);
+        session.settle();
+        let copy = session.clone_station(0);
+        session.record(0, "tally", tally, &[put("name", "x")]);
+        session.record(copy, "tally", tally, &[put("name", "other x")]);
+        let (x, other) = (session.flush(0), session.flush(copy));
+        // Not sealed yet when the copy's half arrives.
+        session.record(0, "tally", tally, &[increment("votes", 7)]);
+        session.lab.stations[0].receive(NOW, other.clone());
+        if other[0].change.id() > x[0].change.id() {
+            continue;
+        }
+        met += 1;
+        assert!(
+            session.flush(0).is_empty(),
+            "it stands on the half that does not count"
+        );
+        assert_eq!(session.lab.stations[0].replica.open_len(), 1);
+        let (slot, winner) = (slot_of(&x[0]), x[0].change.id());
+        session.lab.record(ControlBody::Fork { slot, winner });
+        assert_eq!(
+            votes(&session, 0, tally),
+            Value::Int(7),
+            "the ruling says that it counts"
+        );
+        assert_eq!(session.flush(0).len(), 1);
+        session.settle();
+        for station in 0..3 {
+            assert_eq!(votes(&session, station, tally), Value::Int(7));
+        }
+        assert_eq!(session.lab.stations[0].replica.open_len(), 0);
+    }
+    assert!(met > 2, "{met}");
+}
+
 #[test]
 fn what_was_refused_comes_back_with_its_reason_and_the_rest_of_the_work_survives() {
     let mut session = Session::of(2, 2, vec![schema(TALLY)]);

@@ -11,7 +11,10 @@ use crate::{
     schema::{PartShape, Residency, Schema},
 };
 use ed25519_dalek::SigningKey;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Why nothing was written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -240,7 +243,8 @@ impl Replica {
             let Some(document) = self.documents.get(&open.document) else {
                 continue;
             };
-            // What stopped counting before it was sealed is made again by a rebase, not sent.
+            // What stopped counting before it was sealed is not sent: it waits here until it counts
+            // again, or until a rebase makes it again.
             let chain = document.graph().chain(&open.chain);
             let kept = chain.and_then(|chain| document.kept(chain, open.seq));
             if let Some(kept) = kept.filter(|kept| kept.change.id() == open.id) {
@@ -267,11 +271,15 @@ impl Replica {
                 document.prove_own(verified);
             }
         }
-        self.open.clear();
+        let sealed: BTreeSet<ChangeSetId> = flushed
+            .iter()
+            .map(|verified| verified.change().id())
+            .collect();
+        self.open.retain(|open| !sealed.contains(&open.id));
         Ok(flushed)
     }
 
-    /// How many own change sets wait for a flush.
+    /// How many own change sets no flush has sealed, those included that do not count now.
     pub fn open_len(&self) -> usize {
         self.open.len()
     }

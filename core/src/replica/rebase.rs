@@ -217,6 +217,7 @@ impl Replica {
             };
             match self.again(now_ms, &intent, &mut maps) {
                 Ok((document, new, event)) => {
+                    self.open.retain(|open| open.id != step.id);
                     rebased.again.push((step.id, new));
                     rebased.events.extend(event.map(|event| (document, event)));
                 }

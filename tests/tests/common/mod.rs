@@ -209,11 +209,20 @@ pub fn remade(
     signed: &Signed,
     bend: impl FnOnce(&mut Header, &mut Vec<u8>),
 ) -> Signed {
+    try_remade(key, signed, bend).unwrap()
+}
+
+/// The same; none where no change set has such a header.
+pub fn try_remade(
+    key: &SigningKey,
+    signed: &Signed,
+    bend: impl FnOnce(&mut Header, &mut Vec<u8>),
+) -> Option<Signed> {
     let (mut header, payload) = signed.change.clone().into_parts();
     let mut bytes = payload.bytes().unwrap_or_default().to_vec();
     bend(&mut header, &mut bytes);
-    let change = ChangeSet::new(header.describe(&bytes), Payload::Present(bytes)).unwrap();
-    seal(key, vec![change]).unwrap().remove(0)
+    let change = ChangeSet::new(header.describe(&bytes), Payload::Present(bytes)).ok()?;
+    Some(seal(key, vec![change]).unwrap().remove(0))
 }
 
 /// Where each change set stands that an intake tells of.

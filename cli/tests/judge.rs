@@ -1,5 +1,5 @@
 //! `anabranch judge`, `replay` and `demo`, as a user meets them.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use anabranch::core::{
     control::Role, document::Draft, id::ViewId, record::RecordOp, schema::catalogue, sim::Lab,

@@ -1,6 +1,8 @@
 //! What editing a record costs beside the bare engine. Figures are printed, not asserted: run with
 //! `cargo test --release -p anabranch-core --test record_doc_cost -- --ignored --nocapture`.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
 #[path = "record_doc/world.rs"]
 #[allow(dead_code)]
 mod world;

@@ -3,31 +3,41 @@
 use crate::{Reached, Target, hex, meter};
 use anabranch_core::sim::Rng;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, Once, PoisonError},
     time::{Duration, Instant},
 };
 
 /// Longest that one execution may take.
 pub const ALLOWED_TIME: Duration = Duration::from_millis(100);
+/// How often a slow execution is repeated: other programs take the processor away, and the first
+/// execution of a thread makes what the others share. A hang is one every time.
+const REPEATS: usize = 5;
 /// What judging may allocate at a time, beside 16 times its input.
 pub const ALLOWED_BYTES: u64 = 64 << 10;
+fn allowed(input_len: u64) -> u64 {
+    ALLOWED_BYTES + 16 * input_len
+}
+
 /// Inputs kept to be mutated again, beside the seeds.
 const KEPT_MAX: usize = 512;
 
 /// What a thread is executing, for whoever watches that it ends.
 #[derive(Clone, Default)]
-pub struct Watch(Arc<Mutex<Option<(Instant, &'static str, Vec<u8>)>>>);
+pub struct Watch(Arc<Mutex<Option<Watched>>>);
+
+/// Since when which target runs on which input.
+type Watched = (Option<Instant>, &'static str, Vec<u8>);
 
 impl Watch {
     /// Target and input of an execution that has taken longer than this.
     pub fn longer_than(&self, limit: Duration) -> Option<(&'static str, String)> {
         let now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         now.as_ref()
-            .filter(|(since, ..)| since.elapsed() > limit)
+            .filter(|(since, ..)| since.is_some_and(|since| since.elapsed() > limit))
             .map(|(_, name, input)| (*name, hex(input)))
     }
 
@@ -35,16 +45,24 @@ impl Watch {
         let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match now.as_mut() {
             Some((since, named, kept)) => {
-                (*since, *named) = (Instant::now(), name);
+                (*since, *named) = (Some(Instant::now()), name);
                 kept.clear();
                 kept.extend_from_slice(input);
             }
-            None => *now = Some((Instant::now(), name, input.to_vec())),
+            None => *now = Some((Some(Instant::now()), name, input.to_vec())),
         }
     }
 
     fn end(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        // The input's room is kept for the next one.
+        if let Some((since, ..)) = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+        {
+            *since = None;
+        }
     }
 }
 
@@ -166,7 +184,7 @@ pub fn drive(
             };
             (target.mutate)(&mut rng, from)
         });
-        let Some(reached) = execute(target, &input, &mut report, watch) else {
+        let Some(reached) = execute(target, &input, &mut report, watch, allowed) else {
             break;
         };
         if report.count(reached) && known.insert(*blake3::hash(&input).as_bytes()) {
@@ -176,23 +194,85 @@ pub fn drive(
             }
         }
     }
-    watch.end();
+    finish(target, &mut report, watch);
     report.spent = begun.elapsed();
     report
 }
 
-fn execute(target: &Target, input: &[u8], report: &mut Report, watch: &Watch) -> Option<Reached> {
+/// Executes every input of each row, and so many mutations of each row; or until something does not
+/// hold. `allowed` says what may be counted for an input of this length, in bytes.
+pub fn attack(
+    target: &Target,
+    rows: &[Vec<Vec<u8>>],
+    mutations: usize,
+    seed: u64,
+    allowed: fn(u64) -> u64,
+    watch: &Watch,
+) -> Report {
+    let mut report = Report {
+        name: target.name,
+        applies: target.applies,
+        ..Report::default()
+    };
+    let mut rng = Rng::new(seed);
+    let begun = Instant::now();
+    // The first execution of a thread makes what the others share.
+    (target.run)(&[]);
+    'rows: for row in rows {
+        for at in 0..row.len() + mutations {
+            let input = match row.get(at) {
+                Some(input) => input.clone(),
+                None => {
+                    let from = rng.below(row.len());
+                    (target.mutate)(&mut rng, &row[from])
+                }
+            };
+            let Some(reached) = execute(target, &input, &mut report, watch, allowed) else {
+                break 'rows;
+            };
+            report.count(reached);
+        }
+    }
+    finish(target, &mut report, watch);
+    report.spent = begun.elapsed();
+    report
+}
+
+fn finish(target: &Target, report: &mut Report, watch: &Watch) {
+    if report.failure.is_none() && driving(|| catch_unwind(target.end)).is_err() {
+        let what = format!("panicked afterwards at {}", WHERE.take());
+        report.failure = Some(Failure {
+            what,
+            input: String::new(),
+        });
+    }
+    watch.end();
+}
+
+fn execute(
+    target: &Target,
+    input: &[u8],
+    report: &mut Report,
+    watch: &Watch,
+    allowed: fn(u64) -> u64,
+) -> Option<Reached> {
     let mut shortest = Duration::MAX;
-    // Other programs take the processor away; a hang is one every time.
-    for attempt in 0..4 {
+    for attempt in 0..=REPEATS {
         watch.begin(target.name, input);
         meter::take();
+        // Only where it was slow: asking for the processor's time takes some.
+        let before = (attempt > 0).then(processor_time).flatten();
         let begun = Instant::now();
-        let caught = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
-        let spent = begun.elapsed();
+        let caught = driving(|| catch_unwind(AssertUnwindSafe(|| (target.run)(input))));
+        let passed = begun.elapsed();
+        let after = before.and_then(|_| processor_time());
+        let spent = before
+            .zip(after)
+            .map_or(passed, |(before, after)| after.saturating_sub(before));
         let bytes = meter::take();
+        watch.end();
         report.largest = report.largest.max(bytes);
-        let allowed = ALLOWED_BYTES + 16 * input.len() as u64;
+        let allowed = allowed(input.len() as u64);
         let what = match caught {
             Err(panic) => Some(format!(
                 "panicked at {}: {}",
@@ -201,13 +281,12 @@ fn execute(target: &Target, input: &[u8], report: &mut Report, watch: &Watch) ->
             )),
             Ok(_) if bytes > allowed => Some(format!("{bytes} bytes allocated, {allowed} allowed")),
             Ok(reached) => {
-                // The first execution of a thread makes what the others share.
-                shortest = shortest.min(spent);
-                if spent <= ALLOWED_TIME || (attempt == 3 && shortest <= ALLOWED_TIME) {
+                shortest = shortest.min(spent).min(passed);
+                if shortest <= ALLOWED_TIME {
                     report.slowest = report.slowest.max(shortest);
                     return Some(reached);
                 }
-                (attempt == 3).then(|| format!("took {shortest:?} at best of four"))
+                (attempt == REPEATS).then(|| format!("took {shortest:?} at best of {REPEATS}"))
             }
         };
         if let Some(what) = what {
@@ -221,20 +300,46 @@ fn execute(target: &Target, input: &[u8], report: &mut Report, watch: &Watch) ->
     None
 }
 
-thread_local! {
-    static WHERE: RefCell<String> = const { RefCell::new(String::new()) };
+/// How long the processor has worked for this thread; none where the system does not say.
+fn processor_time() -> Option<Duration> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ')
+        .next()?
+        .parse()
+        .ok()
+        .map(Duration::from_nanos)
 }
 
-/// Lets panics go unprinted, since the engines' are part of the work, but keeps where the last one
-/// of each thread was.
+thread_local! {
+    static WHERE: RefCell<String> = const { RefCell::new(String::new()) };
+    static DRIVING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets panics of executions go unprinted, since those of the engines are part of the work, but
+/// keeps where the last one was.
 pub fn note_panics() {
-    std::panic::set_hook(Box::new(|info| {
-        let place = info
-            .location()
-            .map(|at| format!("{}:{}", at.file(), at.line()))
-            .unwrap_or_default();
-        WHERE.set(place);
-    }));
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if DRIVING.get() {
+                let place = info
+                    .location()
+                    .map(|at| format!("{}:{}", at.file(), at.line()));
+                WHERE.set(place.unwrap_or_default());
+            } else {
+                usual(info);
+            }
+        }));
+    });
+}
+
+/// Runs something whose panics are part of the work.
+pub(crate) fn driving<T>(run: impl FnOnce() -> T) -> T {
+    DRIVING.set(true);
+    let answer = run();
+    DRIVING.set(false);
+    answer
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> &str {

@@ -41,6 +41,12 @@ pub(crate) fn accepted(judging: &Judging, payload: &[u8]) {
     edited(world, &mut document, &mut rng);
 }
 
+/// Looks at a document in which nothing was accepted.
+pub(crate) fn untouched(mut judging: Judging) {
+    whole(&judging.document);
+    edited(&judging.world, &mut judging.document, &mut Rng::new(1));
+}
+
 fn take(world: &World, document: &mut Document, kept: Kept) {
     let id = kept.change.id();
     let received = document.receive(vec![kept], &world.grounds());

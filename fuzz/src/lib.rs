@@ -34,6 +34,7 @@
 )]
 
 mod bytes;
+pub mod crafted;
 mod decoders;
 mod drive;
 mod form;
@@ -41,11 +42,12 @@ mod harmless;
 mod meter;
 mod obeys;
 mod pipelines;
+pub mod scenario;
 mod stock;
 mod world;
 
 pub use anabranch_core::sim::Rng;
-pub use drive::{ALLOWED_BYTES, ALLOWED_TIME, Failure, Report, Watch, drive, note_panics};
+pub use drive::{ALLOWED_BYTES, ALLOWED_TIME, Failure, Report, Watch, attack, drive, note_panics};
 pub use meter::{Meter, set_meter};
 pub use pipelines::{body, change_set, record};
 
@@ -75,6 +77,9 @@ pub struct Target {
     pub seeds: fn() -> Vec<Vec<u8>>,
     /// An input made from another.
     pub mutate: fn(&mut Rng, &[u8]) -> Vec<u8>,
+    /// Looks at the documents once more in which nothing was accepted, on this thread: they obey
+    /// their schema, load, can be edited and saved.
+    pub end: fn(),
 }
 
 /// Every target.
@@ -96,7 +101,7 @@ pub fn unhex(digits: &str) -> Option<Vec<u8>> {
         .filter(|byte| !byte.is_ascii_whitespace())
         .collect();
     let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    if digits.len() % 2 == 0 {
+    if digits.len().is_multiple_of(2) {
         digits.chunks(2).map(pair).collect()
     } else {
         None

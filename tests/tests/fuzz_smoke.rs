@@ -1,6 +1,12 @@
 //! Every fuzz target, for some minutes, on stable Rust. What must hold is in the targets; here
 //! stand how often, from which seed, and what is printed. See `fuzz/src/lib.rs`.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed"
+)]
 
 use anabranch_fuzz::{Report, Rng, Target, Watch, drive, hex, set_meter, targets, unhex};
 use std::{

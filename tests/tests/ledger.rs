@@ -1,4 +1,10 @@
 //! Every capability of this step is finished with a test, or written down as pending.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use anabranch_tests::{ledger::Ledger, repository};
 

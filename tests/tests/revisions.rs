@@ -408,7 +408,7 @@ fn o76_a_change_set_that_was_seen_is_a_duplicate_for_ever() {
             .replica
             .document(&tally, "log.said")
             .unwrap();
-        assert_eq!(entries(log), [said.clone()]);
+        assert_eq!(entries(log), std::slice::from_ref(&said));
     }
 }
 

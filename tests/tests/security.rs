@@ -1,5 +1,10 @@
 //! What a member, a stranger and a thief of one device can do: signatures, sealing, rights, residency.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod common;
 

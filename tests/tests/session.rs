@@ -1,7 +1,7 @@
 //! The recorded session that ships with the command line: two people really type at once in it, and
 //! it leads to one text. Replayed here with the bare engine, so that a replay through change sets
 //! that fails later cannot blame the recording.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use anabranch::trace::{self, Concurrent, Mirror, Trace};
 use anabranch_tests::repository;

@@ -58,6 +58,9 @@ impl Demo {
     }
 }
 
+/// What a forger does to a header and its payload.
+type Bend = fn(&mut Header, &mut Vec<u8>);
+
 /// What became of the task that both edited.
 struct Task {
     agree: bool,
@@ -160,7 +163,7 @@ fn forge(
     let Some(honest) = sealed.first() else {
         return Err(broken("nothing was sealed"));
     };
-    let bent: [(&'static str, fn(&mut Header, &mut Vec<u8>)); 3] = [
+    let bent: [(&'static str, Bend); 3] = [
         (
             "one byte of the engine's change is another",
             |_, payload| {

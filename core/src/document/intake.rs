@@ -52,8 +52,11 @@ impl Document {
         let mut work: VecDeque<Kept> = batch.into();
         let mut admitted = Vec::new();
         let mut contest = false;
+        let mut places = Vec::with_capacity(work.len());
         while let Some(kept) = work.pop_front() {
             let id = kept.change.id();
+            let header = kept.change.header();
+            places.push((header.chain, header.seq, id));
             match self.take(kept, grounds, Room::Bounded) {
                 Taken::Accepted(change) => {
                     received.states.push((id, State::Effective));
@@ -73,6 +76,11 @@ impl Document {
         }
         if contest {
             self.rebuild(grounds, &mut received.events);
+            // What counted a moment ago may not any more.
+            let states = places
+                .iter()
+                .filter_map(|(chain, seq, id)| Some((*id, self.state(chain, *seq, id)?)));
+            received.states = states.collect();
         } else {
             self.apply(admitted, grounds, Cause::Remote, &mut received.events);
         }

@@ -2,7 +2,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    Anchor, AnchoredTo, RecordDoc, Side, Written, session::splits_character, value::units,
+    Anchor, AnchoredTo, RecordDoc, Side, Written, collections::splits_character, value::units,
 };
 use crate::{hlc::Hlc, id::OriginId, id::UserId, schema::MergeRule, value::Value};
 use automerge::{ObjId, ReadDoc};

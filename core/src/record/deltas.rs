@@ -185,7 +185,7 @@ pub(crate) fn entries(
         }
         match patches.last_mut() {
             Some((from, values))
-                if (*from as usize).checked_add(values.len()) == Some(at as usize) =>
+                if (*from as usize).saturating_add(values.len()) == at as usize =>
             {
                 values.push(entry.value);
             }

@@ -8,8 +8,9 @@ use super::{
     doc::{blank, heads},
     rules::Candidate as Written,
     session::{Effects, Pending, Rules, Session},
+    take_back::{plan, take_back},
     target::Target,
-    undo::{Making, plan, take_back},
+    undo::Making,
 };
 use crate::{
     id::{Actor, ViewId},

@@ -55,7 +55,7 @@ pub(crate) struct Note {
     pub max_op: u64,
     pub hash: ChangeHash,
     /// The fields it touches, as numbers of [`History::fields`].
-    pub fields: SmallVec<[u16; 4]>,
+    pub fields: SmallVec<[u32; 4]>,
     /// What its author had seen of other chains. Shared with the note before where nothing new was
     /// seen in between, so its count of the own chain may lag.
     pub past: Arc<Past>,
@@ -73,8 +73,8 @@ struct Line {
 pub(crate) struct History {
     lines: BTreeMap<ChainIdx, Line>,
     actors: BTreeMap<[u8; 16], ChainIdx>,
-    numbers: BTreeMap<FieldPath, u16>,
-    last: BTreeMap<u16, Stamp>,
+    numbers: BTreeMap<FieldPath, u32>,
+    last: BTreeMap<u32, Stamp>,
     newest: Option<Stamp>,
     count: u64,
     max_op: u64,
@@ -149,7 +149,7 @@ impl History {
     ) {
         let mut fields = SmallVec::new();
         for path in touched {
-            let next = u16::try_from(self.numbers.len()).unwrap_or(u16::MAX);
+            let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
             fields.push(*self.numbers.entry(path).or_insert(next));
         }
         let Some(line) = self.lines.get_mut(&chain) else {
@@ -223,7 +223,7 @@ impl History {
     /// The newest change that touches a field or anything inside it.
     pub(crate) fn newest_of(&self, field: &[String], at: Option<&Past>) -> Option<Stamp> {
         let inside = |path: &FieldPath| path.starts_with(field);
-        let numbers: SmallVec<[u16; 8]> = self
+        let numbers: SmallVec<[u32; 8]> = self
             .numbers
             .range(field.to_vec()..)
             .take_while(|(path, _)| inside(path))

@@ -13,12 +13,30 @@
 //! | `genesis` | the first changes of every record |
 //! | `rule`, `terms` | why a change is refused |
 //! | `gate` | all of it together |
+//!
+//! What passed is read by our own rules over all concurrent values, since the engine's winner
+//! ignores time:
+//!
+//! | module | holds |
+//! |---|---|
+//! | `doc` | the document: judge, admit, apply, project, save |
+//! | `history` | who wrote which change, when, having seen what |
+//! | `rules`, `life`, `conflict` | how candidates are picked from; delete against edit |
+//! | `names` | fields through lenses |
+//! | `read`, `containers`, `view` | fields as readers see them, now or at an earlier point |
+//! | `deltas` | what a batch did, as patches |
+//! | `edit`, `session`, `collections`, `target`, `error` | local edits and what they refuse |
+//! | `undo`, `steps`, `take_back` | undo per view |
+//! | `anchor`, `blame` | places that survive edits; who wrote what |
+//! | `value` | values and scalars |
 
 mod admit;
 mod anchor;
 mod blame;
+mod collections;
 mod column;
 mod conflict;
+mod containers;
 mod decode;
 mod deltas;
 mod doc;
@@ -42,6 +60,7 @@ mod scan;
 mod sequences;
 mod session;
 mod steps;
+mod take_back;
 mod tally;
 mod target;
 mod terms;

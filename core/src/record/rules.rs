@@ -55,3 +55,73 @@ pub(crate) fn unreplaced<T>(
         .filter(|candidate| !stamps.iter().any(|other| saw(other, &candidate.stamp)))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        hlc::Hlc,
+        id::{Chain, Epoch, Lane, OriginId, UserId},
+    };
+
+    fn written(hlc: u64, origin: u8, epoch: u32, lane: u16, value: u8) -> Candidate<u8> {
+        let stamp = Stamp {
+            hlc: Hlc(hlc),
+            chain: Chain {
+                origin: OriginId([origin; 32]),
+                epoch: Epoch(epoch),
+                lane: Lane(lane),
+            },
+            seq: 1,
+            op: 1,
+            author: UserId([0; 16]),
+            line: ChainIdx(u32::from(value)),
+        };
+        Candidate { stamp, value }
+    }
+
+    #[test]
+    fn the_order_of_candidates_changes_nothing() {
+        let all = [
+            written(5, 9, 0, 0, 1),
+            written(7, 1, 0, 0, 2),
+            written(7, 2, 0, 0, 3),
+        ];
+        for (a, b, c) in [
+            (0, 1, 2),
+            (0, 2, 1),
+            (1, 0, 2),
+            (1, 2, 0),
+            (2, 0, 1),
+            (2, 1, 0),
+        ] {
+            let mut some = vec![all[a].clone(), all[b].clone(), all[c].clone()];
+            assert_eq!(lww(&some).map(|one| one.value), Some(3));
+            assert_eq!(once(&some, &unnumbered).map(|one| one.value), Some(1));
+            append(&mut some);
+            assert_eq!(
+                some.iter().map(|one| one.value).collect::<Vec<_>>(),
+                [1, 2, 3]
+            );
+        }
+    }
+
+    #[test]
+    fn windows_and_incarnations_of_one_device_never_tie() {
+        let two_lanes = [written(7, 1, 0, 1, 1), written(7, 1, 0, 0, 2)];
+        assert_eq!(lww(&two_lanes).map(|one| one.value), Some(1));
+        let two_epochs = [written(7, 1, 0, 5, 1), written(7, 1, 1, 0, 2)];
+        assert_eq!(lww(&two_epochs).map(|one| one.value), Some(2));
+    }
+
+    #[test]
+    fn any_order_number_beats_none_and_the_lowest_wins() {
+        let all = [
+            written(1, 1, 0, 0, 1),
+            written(8, 1, 0, 0, 2),
+            written(9, 1, 0, 0, 3),
+        ];
+        let numbers = |line: ChainIdx, _: u64| [None, None, Some(7), Some(6)][line.at()];
+        assert_eq!(once(&all, &numbers).map(|one| one.value), Some(3));
+    }
+}

@@ -4,17 +4,16 @@
 
 use super::{
     EditError, FieldPath, OpKey, RecordGate, RecordOp,
-    layout::{LIFE_KEY, set_key},
+    layout::LIFE_KEY,
     life::Life,
     read::{Reader, Spot},
     rules::Candidate,
     steps::Step,
     target::Target,
-    value::{from_scalar, to_scalar, units},
+    value::{from_scalar, to_scalar},
 };
 use crate::{
     hlc::Hlc,
-    id::ChainIdx,
     judge::Stuck,
     limits,
     patch::{Patch, Step as PathStep},
@@ -25,10 +24,7 @@ use automerge::{
     ActorId, AutomergeError, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue,
     transaction::{CommitOptions, Transactable, Transaction},
 };
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an edit did, beside the operations themselves.
 #[derive(Debug, Default)]
@@ -62,7 +58,7 @@ pub(crate) struct Session<'a, 'd> {
     pub life: Life,
     pub effects: Effects,
     /// Elements this edit added to sets.
-    added: BTreeSet<(FieldPath, String)>,
+    pub(super) added: BTreeSet<(FieldPath, String)>,
 }
 
 /// What a register or group holds.
@@ -98,7 +94,7 @@ impl<'a, 'd> Session<'a, 'd> {
         }
     }
 
-    fn reader(&self) -> Reader<'_, Transaction<'d>> {
+    pub(super) fn reader(&self) -> Reader<'_, Transaction<'d>> {
         Reader {
             engine: &self.tx,
             history: self.rules.history,
@@ -276,244 +272,6 @@ impl<'a, 'd> Session<'a, 'd> {
         Ok(())
     }
 
-    fn add(&mut self, target: Target<'_>, path: FieldPath, value: &Value) -> Result<(), EditError> {
-        let key = spelling(value, &path)?;
-        let set = self.container(target)?;
-        let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
-        let held = self.holding(&spots, &key);
-        if !self.added.insert((path.clone(), key.clone())) {
-            return Ok(());
-        }
-        if held.is_empty() {
-            self.room(&path, self.tx.length(&set))?;
-        }
-        // The stamp makes each add a value of its own, so that it survives a concurrent remove. A
-        // stamp that is there already came from another device in the same millisecond.
-        let stamp = ScalarValue::Int(self.hlc.as_time());
-        let winner = self.tx.get(&set, key.as_str()).map_err(failed)?;
-        if winner.is_some_and(|(value, _)| value.as_scalar() == Some(&stamp)) {
-            self.tx.delete(&set, key.as_str()).map_err(failed)?;
-        }
-        self.tx.put(&set, key.as_str(), stamp).map_err(failed)?;
-        if held.is_empty() {
-            self.effects.step.element(&path, value.clone(), false);
-            self.patch_element(path, key, value.clone());
-        }
-        Ok(())
-    }
-
-    fn remove(&mut self, path: FieldPath, value: &Value) -> Result<(), EditError> {
-        let key = spelling(value, &path)?;
-        let (_, spots) = self.reader().spots(&path).ok_or_else(missing)?;
-        let held = self.holding(&spots, &key);
-        if held.is_empty() {
-            return Ok(());
-        }
-        for set in &held {
-            self.tx.delete(set, key.as_str()).map_err(failed)?;
-        }
-        self.added.remove(&(path.clone(), key.clone()));
-        self.effects.step.element(&path, value.clone(), true);
-        self.patch_element(path, key, Value::Null);
-        Ok(())
-    }
-
-    /// The sets of a field that hold an element.
-    fn holding(&self, spots: &[Spot], key: &str) -> Vec<ObjId> {
-        let sets = self.reader().containers(spots, ObjType::Map);
-        let holds = |set: &ObjId| matches!(self.tx.get(set, key), Ok(Some(_)));
-        sets.into_iter().filter(holds).collect()
-    }
-
-    fn patch_element(&mut self, mut path: FieldPath, key: String, value: Value) {
-        path.push(key);
-        let path = steps(&path);
-        self.effects
-            .patches
-            .push(Pending::Done(Patch::Put { path, value }));
-    }
-
-    fn insert(
-        &mut self,
-        target: Target<'_>,
-        path: FieldPath,
-        at: u32,
-        value: &Value,
-    ) -> Result<(), EditError> {
-        let list = self.container(target)?;
-        let entries = self.tx.length(&list);
-        if at as usize > entries {
-            return Err(EditError::OutOfList {
-                field: path,
-                at,
-                count: 0,
-                entries,
-            });
-        }
-        self.room(&path, entries)?;
-        let scalar = to_scalar(value).ok_or_else(missing)?;
-        self.tx.insert(&list, at as usize, scalar).map_err(failed)?;
-        if let Some(id) = self.element(&list, at as usize) {
-            self.effects.step.inserted(&path, [id]);
-        }
-        self.effects.patches.push(Pending::Done(Patch::Insert {
-            path: steps(&path),
-            at,
-            values: vec![value.clone()],
-        }));
-        Ok(())
-    }
-
-    fn delete(
-        &mut self,
-        target: Target<'_>,
-        path: FieldPath,
-        at: u32,
-        count: u32,
-    ) -> Result<(), EditError> {
-        let list = self.container(target)?;
-        let entries = self.tx.length(&list);
-        if (at as usize).saturating_add(count as usize) > entries {
-            return Err(EditError::OutOfList {
-                field: path,
-                at,
-                count,
-                entries,
-            });
-        }
-        if count == 0 {
-            return Ok(());
-        }
-        let mut entries = Vec::new();
-        for place in (at as usize..).take(count as usize) {
-            let found = self.tx.get(&list, place).map_err(failed)?;
-            if let Some((value, id)) = found
-                && let (Some(scalar), Some(id)) = (value.as_scalar(), op_key(&id))
-            {
-                entries.push((id, from_scalar(scalar)));
-            }
-        }
-        let beside = self.beside(
-            &list,
-            at as usize,
-            (at as usize).saturating_add(count as usize),
-        );
-        self.effects.step.removed(&path, beside, entries);
-        for _ in 0..count {
-            self.tx.delete(&list, at as usize).map_err(failed)?;
-        }
-        self.effects.patches.push(Pending::Done(Patch::Remove {
-            path: steps(&path),
-            at,
-            count,
-        }));
-        Ok(())
-    }
-
-    fn append(
-        &mut self,
-        target: Target<'_>,
-        path: FieldPath,
-        value: &Value,
-    ) -> Result<(), EditError> {
-        let list = self.container(target)?;
-        let entries = self.tx.length(&list);
-        self.room(&path, entries)?;
-        match value {
-            Value::Map(members) => {
-                let entry = self.tx.insert_object(&list, entries, ObjType::Map);
-                let entry = entry.map_err(failed)?;
-                for (name, value) in members {
-                    let scalar = to_scalar(value).ok_or_else(missing)?;
-                    self.tx.put(&entry, name.as_str(), scalar).map_err(failed)?;
-                }
-            }
-            value => {
-                let scalar = to_scalar(value).ok_or_else(missing)?;
-                self.tx.insert(&list, entries, scalar).map_err(failed)?;
-            }
-        }
-        self.effects.patches.push(Pending::Appended(path));
-        Ok(())
-    }
-
-    fn splice(
-        &mut self,
-        target: Target<'_>,
-        path: FieldPath,
-        at: u32,
-        delete: u32,
-        insert: &str,
-    ) -> Result<(), EditError> {
-        let text = self.container(target)?;
-        let length = self.tx.length(&text);
-        let end = (at as usize).saturating_add(delete as usize);
-        if end > length {
-            return Err(EditError::OutOfText {
-                field: path,
-                at,
-                delete,
-                units: length,
-            });
-        }
-        for place in BTreeSet::from([at as usize, end]) {
-            if splits_character(&self.tx, &text, place, length) {
-                let at = u32::try_from(place).unwrap_or(at);
-                return Err(EditError::InsideCharacter { field: path, at });
-            }
-        }
-        let coming = units(insert);
-        let after = length
-            .saturating_sub(delete as usize)
-            .saturating_add(coming);
-        if after > limits::TEXT_UNITS_MAX && coming > 0 {
-            return Err(EditError::TextTooLong {
-                field: path,
-                units: after,
-            });
-        }
-        if delete == 0 && insert.is_empty() {
-            return Ok(());
-        }
-        let mut place = at as usize;
-        let mut characters = Vec::new();
-        while place < end {
-            let Some((value, id)) = self.tx.get(&text, place).map_err(failed)? else {
-                break;
-            };
-            let one = value.as_str().unwrap_or_default().to_owned();
-            place = place.saturating_add(units(&one).max(1));
-            characters.extend(op_key(&id).map(|id| (id, Value::Text(one))));
-        }
-        if !characters.is_empty() {
-            let beside = self.beside(&text, at as usize, end);
-            self.effects.step.removed(&path, beside, characters);
-        }
-        // The engine writes one operation per character that comes, then the deletions.
-        let first = self
-            .rules
-            .start_op
-            .saturating_add(self.tx.pending_ops() as u64);
-        let ids = insert.chars().zip(first..);
-        let ids = ids.map(|(_, counter)| OpKey {
-            counter,
-            actor: self.rules.actor,
-        });
-        self.effects.step.inserted(&path, ids);
-        let count = isize::try_from(delete).map_err(|_| missing())?;
-        self.tx
-            .splice_text(&text, at as usize, count, insert)
-            .map_err(failed)?;
-        self.effects.patches.push(Pending::Done(Patch::Splice {
-            path: steps(&path),
-            at,
-            delete,
-            insert: insert.to_owned(),
-            marks: BTreeMap::new(),
-        }));
-        Ok(())
-    }
-
     /// Deletes or restores the entity.
     fn turn(&mut self, alive: bool) -> Result<(), EditError> {
         let wanted = if alive { Life::Alive } else { Life::Deleted };
@@ -532,7 +290,7 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     /// Refuses one more entry where there are as many as there may be.
-    fn room(&self, path: &FieldPath, entries: usize) -> Result<(), EditError> {
+    pub(super) fn room(&self, path: &FieldPath, entries: usize) -> Result<(), EditError> {
         if entries >= limits::ENTRIES_MAX {
             let entries = entries.saturating_add(1);
             return Err(EditError::TooManyEntries {
@@ -551,7 +309,7 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     /// The object that genesis made for a field.
-    fn container(&self, target: Target<'_>) -> Result<ObjId, EditError> {
+    pub(super) fn container(&self, target: Target<'_>) -> Result<ObjId, EditError> {
         self.object(target.field)
     }
 
@@ -565,99 +323,22 @@ impl<'a, 'd> Session<'a, 'd> {
     }
 
     /// What stands before one place and at another.
-    fn beside(&self, list: &ObjId, from: usize, to: usize) -> (Option<OpKey>, Option<OpKey>) {
+    pub(super) fn beside(
+        &self,
+        list: &ObjId,
+        from: usize,
+        to: usize,
+    ) -> (Option<OpKey>, Option<OpKey>) {
         let left = from
             .checked_sub(1)
             .and_then(|before| self.element(list, before));
         (left, self.element(list, to))
     }
 
-    fn element(&self, list: &ObjId, at: usize) -> Option<OpKey> {
+    pub(super) fn element(&self, list: &ObjId, at: usize) -> Option<OpKey> {
         let (_, id) = self.tx.get(list, at).ok()??;
         op_key(&id)
     }
-}
-
-/// What undo asks.
-impl Session<'_, '_> {
-    /// The candidates of a register or group, by its newest path.
-    pub(crate) fn candidates(&self, path: &[String]) -> Vec<Candidate<Value>> {
-        let reader = self.reader();
-        match reader.spots(path) {
-            Some((MergeRule::Group(_), spots)) => reader.groups(&spots),
-            Some((_, spots)) => reader.values(&spots),
-            None => Vec::new(),
-        }
-    }
-
-    /// The changes that hold an element in a set.
-    pub(crate) fn element_changes(&self, set: &[String], element: &Value) -> Vec<(ChainIdx, u64)> {
-        let reader = self.reader();
-        let (Some((_, spots)), Some(key)) = (reader.spots(set), set_key(element)) else {
-            return Vec::new();
-        };
-        let sets = reader.containers(&spots, ObjType::Map);
-        let spots: Vec<Spot> = sets.into_iter().map(|set| (set, key.to_string())).collect();
-        changes(reader.values(&spots))
-    }
-
-    /// The changes by which the entity's life stands as it does.
-    pub(crate) fn life_changes(&self) -> Vec<(ChainIdx, u64)> {
-        changes(self.reader().values(&[(ROOT, LIFE_KEY.to_owned())]))
-    }
-
-    /// The text or list at a path; these are never renamed, so there is one.
-    fn sequence(&self, path: &[String]) -> Option<ObjId> {
-        self.reader().sequence(path)
-    }
-
-    pub(crate) fn length(&self, path: &[String]) -> usize {
-        self.sequence(path)
-            .map_or(0, |object| self.tx.length(&object))
-    }
-
-    /// Notes that entries which were gone stand at a place again, under new ids.
-    pub(crate) fn renewed(&mut self, path: &FieldPath, at: u32, old: impl Iterator<Item = OpKey>) {
-        let newest = self.rules.names.newest_path(path);
-        let object = newest.and_then(|newest| self.sequence(&newest));
-        let first = object.and_then(|object| self.element(&object, at as usize));
-        if let Some(first) = first {
-            let new = (first.counter..).map(|counter| OpKey {
-                counter,
-                actor: first.actor,
-            });
-            self.effects
-                .renewed
-                .push((path.clone(), old.zip(new).collect()));
-        }
-    }
-}
-
-fn changes(candidates: Vec<Candidate<Value>>) -> Vec<(ChainIdx, u64)> {
-    let stamps = candidates.into_iter().map(|candidate| candidate.stamp);
-    stamps.map(|stamp| (stamp.line, stamp.seq)).collect()
-}
-
-/// Whether a place lies between the two units of one character.
-pub(crate) fn splits_character<D: ReadDoc>(
-    engine: &D,
-    text: &ObjId,
-    at: usize,
-    length: usize,
-) -> bool {
-    let Some(before) = at.checked_sub(1) else {
-        return false;
-    };
-    if at >= length {
-        return false;
-    }
-    let Ok(Some((value, id))) = engine.get(text, at) else {
-        return false;
-    };
-    if value.as_str().is_some_and(|one| units(one) < 2) {
-        return false;
-    }
-    matches!(engine.get(text, before), Ok(Some((_, other))) if other == id)
 }
 
 /// The id of an operation; none for the root.
@@ -676,15 +357,7 @@ pub(crate) fn steps(path: &[String]) -> Vec<PathStep> {
     path.iter().cloned().map(PathStep::Key).collect()
 }
 
-/// The key of an element in a set.
-fn spelling(element: &Value, path: &FieldPath) -> Result<String, EditError> {
-    let none = || EditError::NoElement {
-        field: path.clone(),
-    };
-    set_key(element).map(Cow::into_owned).ok_or_else(none)
-}
-
-fn failed(_: AutomergeError) -> EditError {
+pub(super) fn failed(_: AutomergeError) -> EditError {
     EditError::Stuck(Stuck {
         doing: "writing an operation of a local edit",
     })
@@ -692,7 +365,7 @@ fn failed(_: AutomergeError) -> EditError {
 
 /// Genesis makes every container and the checks admit only values with a scalar form, so this is
 /// a defect of ours.
-fn missing() -> EditError {
+pub(super) fn missing() -> EditError {
     EditError::Stuck(Stuck {
         doing: "finding the place of a local edit",
     })

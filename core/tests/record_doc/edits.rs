@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use anabranch_core::{
+    judge::Candidate,
     limits,
     record::{EditError, RecordOp, unnumbered},
     value::Value,
@@ -376,4 +377,33 @@ fn a_snapshot_that_does_not_hold_everything_is_not_taken_for_one() {
     broken[middle] ^= 1;
     assert!(!replica.doc.is_saved_by(&broken));
     assert!(!replica.doc.is_saved_by(&[]));
+}
+
+#[test]
+fn a_batch_that_the_engine_cannot_take_leaves_the_document_as_it_was() {
+    let mut all = things(2);
+    all[0].edit(1, &[put(&["title"], "one")]).expect("edits");
+    all[0].edit(2, &[put(&["title"], "two")]).expect("edits");
+    let messages = made(&all[..1]);
+    let other = &mut all[1];
+    let before = state(other);
+    let mut judged = Vec::new();
+    for message in &messages {
+        let place = other.place_of(message);
+        let candidate = Candidate {
+            place: &place,
+            payload: &message.payload,
+        };
+        let one = other.doc.judge(&candidate).expect("honest");
+        other.doc.admit(&one);
+        judged.push(one);
+    }
+    // A caller's mistake: the engine would park the second until the first comes, without a word.
+    other
+        .doc
+        .apply(judged.split_off(1))
+        .expect_err("its past is not here");
+    assert_eq!(state(other), before);
+    other.doc.apply(judged).expect("applies");
+    assert_eq!(other.value(&["title"]), Value::from("one"));
 }

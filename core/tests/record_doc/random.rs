@@ -43,7 +43,7 @@ impl Run {
 
     fn step(&mut self, (who, kind, what, more): Dice) {
         let who = who as usize % self.replicas.len();
-        if kind % 3 == 0 {
+        if kind.is_multiple_of(3) {
             self.exchange(who, what, more);
         } else {
             self.edit(who, what, more);
@@ -157,7 +157,7 @@ impl Run {
             7 => put(path(&["extra", "a"]), Value::Null),
             8 => {
                 let by = small - 2;
-                let at = if more % 2 == 0 {
+                let at = if more.is_multiple_of(2) {
                     field("votes")
                 } else {
                     path(&["more", "count"])
@@ -202,7 +202,7 @@ impl Run {
                 (op, vec![Did::Append(field("remarks"), value)])
             }
             _ => {
-                let alive = more % 3 != 0;
+                let alive = !more.is_multiple_of(3);
                 let op = if alive {
                     RecordOp::RestoreEntity
                 } else {
@@ -224,7 +224,7 @@ impl Run {
         let Some(Value::List(items)) = view.get(&["steps"]) else {
             panic!("a list is always there");
         };
-        if more % 3 == 0 && !items.is_empty() {
+        if more.is_multiple_of(3) && !items.is_empty() {
             let at = usize::from(more) % items.len();
             let did = vec![Did::Delete(steps.clone(), items[at].clone())];
             return (
@@ -267,7 +267,11 @@ impl Run {
         let fresh: String = (0..more % 3)
             .map(|_| {
                 self.next += 1;
-                let plane = if self.next % 3 == 0 { 0x1_F300 } else { 0x4E00 };
+                let plane = if self.next.is_multiple_of(3) {
+                    0x1_F300
+                } else {
+                    0x4E00
+                };
                 char::from_u32(plane + self.next).expect("a character")
             })
             .collect();
@@ -359,7 +363,22 @@ impl Run {
             assert_eq!(told, wanted, "{field}");
         }
         fits_its_schema(&view);
+        self.look_back();
         self.replay_backwards(&view);
+    }
+
+    /// What every fifth author had seen: the same as where nothing else ever arrived.
+    fn look_back(&self) {
+        let messages = made(&self.replicas);
+        for change in self.changes.iter().step_by(5) {
+            let within = messages.iter().filter(|m| m.seq <= change.past[m.device]);
+            let within: Vec<Message> = within.cloned().collect();
+            let mut then = Replica::new(0, self.replicas.len(), &self.replicas[0].chain);
+            then.take_all(&within);
+            let now = &self.replicas[self.replicas.len() - 1];
+            let past = now.past(&change.past);
+            assert_eq!(now.doc.project_at(&past, &unnumbered), then.view());
+        }
     }
 
     /// Another causal order, in one batch and one by one: the same view and digest.

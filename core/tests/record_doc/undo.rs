@@ -316,8 +316,14 @@ fn type_at(
     let come: String = (0..come % 4)
         .map(|_| {
             *next += 1;
-            char::from_u32(if *next % 4 == 0 { 0x1_F300 } else { 0x4E00 } + *next)
-                .expect("a character")
+            char::from_u32(
+                if next.is_multiple_of(4) {
+                    0x1_F300
+                } else {
+                    0x4E00
+                } + *next,
+            )
+            .expect("a character")
         })
         .collect();
     let op = splice(&["note"], units(&chars[..at]), units(&gone), &come);

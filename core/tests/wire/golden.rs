@@ -154,3 +154,17 @@ fn packed_frames_are_read() {
     let got = Decoder::new().decode(&mut press, &mut FlushCache::new(), &read(name), None);
     assert_eq!(got, Ok(Received::Rebuilt(sealed)));
 }
+
+/// Packed frames can be read with this dictionary alone.
+#[test]
+fn the_dictionary_is_the_documented_one() {
+    use sha2::{Digest, Sha256};
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let dictionary = fs::read(folder.join("src/wire/dictionary.bin")).unwrap();
+    let hash: String = Sha256::digest(dictionary)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let documented = fs::read_to_string(folder.join("docs/wire.md")).unwrap();
+    assert!(documented.contains(&hash), "the dictionary is {hash}");
+}

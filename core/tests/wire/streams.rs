@@ -101,6 +101,36 @@ fn authors_who_take_turns_need_no_dependencies_written_out() {
     assert!(sizes[10..].iter().all(|size| *size <= 10), "{sizes:?}");
 }
 
+/// A dependency that has seen `prev` hides it from the engine, which then names one hash, not two.
+#[test]
+fn authors_who_take_turns_in_a_record_or_write_at_once_stay_compact() {
+    let mut rng = Rng(21);
+    let author = Author::new(&mut rng, "record", EngineKind::Automerge);
+    let mut one = Record::new(author, &mut rng, true);
+    let mut two = one.beside(&mut rng);
+    let mut stream = Stream::default();
+    let mut sizes = Vec::new();
+    for turn in 0..24u64 {
+        let now = START_MS + turn * 400;
+        let first = one.edit(Field::Key, &mut rng, now);
+        // Every third time both write before they see each other.
+        let at_once = turn % 3 == 2;
+        if !at_once {
+            two.sees(&first);
+        }
+        let second = two.edit(Field::Status, &mut rng, now + 150);
+        if at_once {
+            two.sees(&first);
+        }
+        one.sees(&second);
+        for (author, change) in [(&one.author, first), (&two.author, second)] {
+            let flush = author.seal(vec![change]);
+            sizes.push(stream.carry(&flush)[0].len() - 64);
+        }
+    }
+    assert!(sizes[8..].iter().all(|size| *size <= 26), "{sizes:?}");
+}
+
 #[test]
 fn what_the_other_direction_carried_is_named_not_repeated() {
     let mut rng = Rng(9);

@@ -435,6 +435,28 @@ impl Record {
         }
     }
 
+    /// The same record at another author.
+    pub fn beside(&self, rng: &mut Rng) -> Self {
+        let mut doc = self.doc.fork();
+        doc.set_actor(ActorId::from(rng.bytes::<16>()));
+        Record {
+            author: self.author.beside(rng),
+            doc,
+            text: self.text.clone(),
+            tags: self.tags.clone(),
+            log: self.log.clone(),
+            routed: self.routed,
+        }
+    }
+
+    /// Takes in another author's change set.
+    pub fn sees(&mut self, change: &ChangeSet) {
+        let bytes = change.payload().bytes().unwrap().to_vec();
+        let engine = automerge::Change::from_bytes(bytes).unwrap();
+        self.doc.apply_changes([engine]).unwrap();
+        self.author.sees(change);
+    }
+
     pub fn edit(&mut self, field: Field, rng: &mut Rng, now_ms: u64) -> ChangeSet {
         let wall = Hlc::new(now_ms, 0);
         self.author.hlc = wall.max(Hlc(self.author.hlc.0 + 1));

@@ -23,6 +23,7 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds,
     mutate,
+    end: super::nothing,
 };
 
 const WORKSPACE: WorkspaceId = WorkspaceId([1; 16]);

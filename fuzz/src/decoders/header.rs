@@ -10,6 +10,7 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds: stock::headers,
     mutate,
+    end: super::nothing,
 };
 
 fn run(input: &[u8]) -> Reached {

@@ -14,6 +14,7 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds,
     mutate: super::bytewise,
+    end: super::nothing,
 };
 
 thread_local! {

@@ -36,3 +36,6 @@ fn bytewise(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
     bytes::mutate(rng, &mut bytes);
     bytes
 }
+
+/// A decoder keeps nothing.
+fn nothing() {}

@@ -10,6 +10,7 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds,
     mutate: super::bytewise,
+    end: super::nothing,
 };
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -13,6 +13,7 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds,
     mutate,
+    end: super::nothing,
 };
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -13,6 +13,7 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds: stock::signed,
     mutate,
+    end: super::nothing,
 };
 
 fn run(input: &[u8]) -> Reached {

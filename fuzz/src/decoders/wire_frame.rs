@@ -16,6 +16,7 @@ pub(super) const TARGET: Target = Target {
     run,
     seeds,
     mutate,
+    end: super::nothing,
 };
 
 /// Both ends of a stream after some frames went over it, and the frames that follow.

@@ -6,6 +6,9 @@ use sha2::{Digest, Sha256};
 /// The kind of an uncompressed change.
 pub(crate) const CHANGE: u8 = 1;
 
+/// The specification of the column of actions.
+const ACTIONS: u64 = 0x42;
+
 /// A change taken apart as far as its columns.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Chunk {
@@ -111,6 +114,20 @@ impl Chunk {
             .for_each(|(_, bytes)| out.extend_from_slice(bytes));
         out.extend_from_slice(&self.extra);
         out
+    }
+
+    /// How many operations the column of actions claims: a run of any length takes a few bytes.
+    pub(crate) fn operations(&self) -> u64 {
+        let column = self.columns.iter().find(|(spec, _)| *spec == ACTIONS);
+        let (mut rest, mut count) = (column.map_or(&[][..], |(_, bytes)| bytes), 0u64);
+        while let Some(run) = take_number(&mut rest) {
+            // A literal run's negative length reads as a small number; its values count as runs.
+            count = count.saturating_add(run);
+            if take_number(&mut rest).is_none() {
+                break;
+            }
+        }
+        count
     }
 
     /// Says who, when and after what like an honest change at the same place.

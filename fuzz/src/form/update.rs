@@ -109,12 +109,45 @@ impl Update {
         out
     }
 
+    /// Becomes the first update of another client: what it names of its own moves along.
+    pub(crate) fn become_first_of(&mut self, client: u64) {
+        let (own, from) = (self.client, self.clock);
+        let moved = |unit: &mut Unit| {
+            if unit.0 == own && unit.1 >= from {
+                *unit = (client, unit.1 - from);
+            }
+        };
+        for block in &mut self.blocks {
+            block.left.as_mut().map(moved);
+            block.right.as_mut().map(moved);
+            if let Some(Parent::Unit(unit)) = &mut block.parent {
+                moved(unit);
+            }
+        }
+        (self.client, self.clock) = (client, 0);
+    }
+
     /// How many units its blocks have.
     pub(crate) fn units(&self) -> u64 {
         self.blocks
             .iter()
             .fold(0, |sum, block| sum.wrapping_add(block.len))
     }
+}
+
+/// The same bytes as an update of this client from this clock on, where they begin with one section
+/// of blocks, whatever follows.
+pub(crate) fn dressed(bytes: &[u8], client: u64, clock: u64) -> Option<Vec<u8>> {
+    let mut rest = bytes;
+    let sections = take_number(&mut rest).filter(|sections| *sections > 0)?;
+    let blocks = take_number(&mut rest)?;
+    unit(&mut rest)?;
+    let mut out = Vec::new();
+    [sections, blocks, client, clock]
+        .into_iter()
+        .for_each(|number| put_number(&mut out, number));
+    out.extend_from_slice(rest);
+    Some(out)
 }
 
 impl Block {

@@ -6,7 +6,7 @@ use crate::form::update::{
 use anabranch_core::sim::Rng;
 
 /// One to three changes; of two updates one keeps neighbours and places, so that many come through.
-pub(super) fn structure(
+pub(crate) fn structure(
     rng: &mut Rng,
     update: &mut Update,
     clocks: &[(u64, u64)],
@@ -62,13 +62,13 @@ fn unit(rng: &mut Rng, update: &Update, clocks: &[(u64, u64)], client: u64, cloc
             rng.next() >> (33 + rng.below(31)),
         );
     }
-    let own = (client, clock + update.units());
+    let own = (client, clock.wrapping_add(update.units()));
     let (client, end) = match rng.below(clocks.len() + 1) {
         at if at < clocks.len() => clocks[at],
         _ => own,
     };
     if rng.one_in(20) {
-        (client, end + rng.below(2) as u64)
+        (client, end.wrapping_add(rng.below(2) as u64))
     } else {
         (client, rng.below(end.max(1) as usize) as u64)
     }

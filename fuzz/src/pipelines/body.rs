@@ -5,7 +5,8 @@
 use super::bend;
 use crate::{
     Reached, Target, bytes,
-    form::update::Update,
+    form::update::{Update, dressed},
+    harmless,
     world::{Judging, World},
 };
 use anabranch_core::{id::Actor, sim::Rng};
@@ -19,9 +20,10 @@ pub const TARGET: Target = Target {
     run,
     seeds,
     mutate,
+    end,
 };
 
-/// Client and clock become those of the place, where the bytes can be taken apart.
+/// Client and clock become those of the place.
 pub const DRESSED: u8 = 1;
 
 /// How many worlds there are.
@@ -84,14 +86,32 @@ pub fn payload(input: &[u8]) -> Option<(usize, Vec<u8>)> {
         return None;
     };
     let at = usize::from(*world) % WORLDS;
-    let payload = STAND.with_borrow(|stands| match Update::parse(bytes) {
-        Some(mut update) if form & DRESSED != 0 => {
-            (update.client, update.clock) = (stands[at].client, stands[at].clock);
-            update.encode()
-        }
-        _ => bytes.to_vec(),
+    let payload = STAND.with_borrow(|stands| {
+        let Stand { client, clock, .. } = stands[at];
+        let dressed = (form & DRESSED != 0)
+            .then(|| dressed(bytes, client, clock))
+            .flatten();
+        dressed.unwrap_or_else(|| bytes.to_vec())
     });
     Some((at, payload))
+}
+
+/// Every form in which bytes are sent: as they are and as the author's own; in every world.
+pub fn sending(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let worlds = 0..WORLDS as u8;
+    worlds
+        .flat_map(|world| [0, DRESSED].map(|form| [&[world, form], bytes].concat()))
+        .collect()
+}
+
+/// The author's client and next clock in each world.
+pub fn authors() -> Vec<(u64, u64)> {
+    STAND.with_borrow(|stands| {
+        stands
+            .iter()
+            .map(|stand| (stand.client, stand.clock))
+            .collect()
+    })
 }
 
 fn run(input: &[u8]) -> Reached {
@@ -99,6 +119,13 @@ fn run(input: &[u8]) -> Reached {
         return Reached::Rejected("no-input");
     };
     STAND.with_borrow_mut(|stands| super::pass(&mut stands[at].judging, &payload))
+}
+
+fn end() {
+    let all = STAND.with_borrow_mut(std::mem::take);
+    all.into_iter()
+        .for_each(|stand| harmless::untouched(stand.judging));
+    STAND.set(stands());
 }
 
 fn seeds() -> Vec<Vec<u8>> {

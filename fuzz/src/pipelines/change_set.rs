@@ -17,7 +17,7 @@ use anabranch_core::{
     },
     document::{Kept, State},
     hlc::Hlc,
-    id::{Actor, ChangeSetId},
+    id::{Actor, ChangeSetId, Epoch, Lane, ViewId},
     replica::{Pen, Replica, WriteError},
     sim::Rng,
 };
@@ -32,6 +32,7 @@ pub const TARGET: Target = Target {
     run,
     seeds,
     mutate,
+    end,
 };
 
 /// The header speaks of the payload that follows.
@@ -135,24 +136,7 @@ impl Stand {
                     EngineKind::Yrs => {
                         header.actor = Some(Actor::Yrs(99));
                         let mut update = Update::parse(payload)?;
-                        let (own, foreign) = (update.client, 99);
-                        let unit = |unit: &mut Option<(u64, u64)>| {
-                            if let Some((client, _)) =
-                                unit.as_mut().filter(|(client, _)| *client == own)
-                            {
-                                *client = foreign;
-                            }
-                        };
-                        for block in &mut update.blocks {
-                            unit(&mut block.left);
-                            unit(&mut block.right);
-                            if let Some(crate::form::update::Parent::Unit((client, _))) =
-                                &mut block.parent
-                            {
-                                *client = foreign;
-                            }
-                        }
-                        update.client = foreign;
+                        update.become_first_of(99);
                         update.encode()
                     }
                     EngineKind::Log => return None,
@@ -186,12 +170,11 @@ impl Stand {
             "an honest history is accepted"
         );
         let Member { origin, user, .. } = self.world.members[EDITOR];
-        let epoch = anabranch_core::id::Epoch(7);
         replica.take_pen(Pen {
             origin,
             user,
-            epoch,
-            lane: anabranch_core::id::Lane(0),
+            epoch: Epoch(7),
+            lane: Lane(0),
         });
         replica
     }
@@ -276,27 +259,37 @@ impl Stand {
                 "another order gives another state"
             );
         }
-        // Somebody goes on writing. A header may name a document of a kind of its own.
-        let kind = self.world.kind;
+        // A header may name a document of its own.
         if header.entity == self.world.entity {
-            let part = self.world.part;
-            let document = replica.document(&header.entity, part).expect("it is there");
-            let ask = stock::ask(&mut Rng::new(seed), kind, part, document);
-            let view = anabranch_core::id::ViewId(0);
-            let now = header.hlc.millis().min(NOW + 9_000_000) + 1;
-            if let Err(error) = replica.write(now, kind, header.entity, part, view, &ask.draft()) {
-                let WriteError::Edit(error) = &error else {
-                    panic!("nobody can write after it: {error}")
-                };
-                assert!(
-                    harmless::is_callers(error),
-                    "an honest edit fails after it: {error} ({ask:?})"
-                );
-            }
-            replica.documents().for_each(|document| {
-                harmless::whole(document);
-            });
+            self.written_on(
+                &mut replica,
+                seed,
+                header.hlc.millis().min(NOW + 9_000_000) + 1,
+            );
         }
+    }
+
+    /// Somebody goes on writing.
+    fn written_on(&self, replica: &mut Replica, seed: u64, now: u64) {
+        let World {
+            kind, part, entity, ..
+        } = self.world;
+        let Some(document) = replica.document(&entity, part) else {
+            return;
+        };
+        let ask = stock::ask(&mut Rng::new(seed), kind, part, document);
+        if let Err(error) = replica.write(now, kind, entity, part, ViewId(0), &ask.draft()) {
+            let WriteError::Edit(error) = &error else {
+                panic!("nobody can write after it: {error}")
+            };
+            assert!(
+                harmless::is_callers(error),
+                "an honest edit fails after it: {error} ({ask:?})"
+            );
+        }
+        replica.documents().for_each(|document| {
+            harmless::whole(document);
+        });
     }
 }
 
@@ -312,6 +305,55 @@ pub fn sealed(input: &[u8]) -> Option<(usize, Vec<u8>)> {
         };
         Some((at, store(&header, payload, &key)))
     })
+}
+
+/// Inputs by which an engine's bytes are sent: under every honest header of the engine, and by a
+/// gateway under the actor that they name.
+pub fn sending(engine: EngineKind, payload: &[u8]) -> Vec<Vec<u8>> {
+    STAND.with_borrow(|stands| {
+        let mut inputs = Vec::new();
+        for (at, stand) in stands.iter().enumerate() {
+            let mut put = |header: &Header| {
+                inputs.push(put_together(at as u8, DESCRIBED, &header.encode(), payload));
+            };
+            let mut headers = stand.headers.iter().map(|(header, _)| header);
+            let Some(first) = headers.next().filter(|header| header.engine == engine) else {
+                continue;
+            };
+            put(first);
+            if let Some(foreign) = headers.find(|header| header.actor.is_some()) {
+                let (actor, stamp) = named(engine, payload);
+                put(&Header {
+                    actor,
+                    hlc: stamp.unwrap_or(foreign.hlc),
+                    ..foreign.clone()
+                });
+            }
+        }
+        inputs
+    })
+}
+
+/// The actor and the stamp that an engine's bytes bear.
+fn named(engine: EngineKind, payload: &[u8]) -> (Option<Actor>, Option<Hlc>) {
+    match engine {
+        EngineKind::Automerge => match anabranch_core::record::peek(payload) {
+            Some((actor, time)) => {
+                let stamp = u64::try_from(time)
+                    .ok()
+                    .map(Hlc)
+                    .filter(|stamp| *stamp <= Hlc::MAX);
+                (Some(Actor::Automerge(actor)), stamp)
+            }
+            None => (Some(Actor::Automerge([1; 16])), None),
+        },
+        EngineKind::Yrs => {
+            let client =
+                anabranch_core::body::peek(payload).filter(|client| (1..1 << 53).contains(client));
+            (Some(Actor::Yrs(client.unwrap_or(1))), None)
+        }
+        EngineKind::Log => (None, None),
+    }
 }
 
 fn taken_apart(input: &[u8], worlds: usize) -> Option<(usize, u8, &[u8], &[u8])> {
@@ -355,6 +397,16 @@ fn run(input: &[u8]) -> Reached {
     }
 }
 
+fn end() {
+    STAND.with_borrow_mut(|stands| {
+        for stand in stands {
+            if let Some((mut replica, _)) = stand.replica.take() {
+                stand.written_on(&mut replica, 0, NOW + 9_500_000);
+            }
+        }
+    });
+}
+
 fn seeds() -> Vec<Vec<u8>> {
     STAND.with_borrow(|stands| {
         let all = stands.iter().enumerate().flat_map(|(at, stand)| {
@@ -382,7 +434,7 @@ fn mutate(rng: &mut Rng, input: &[u8]) -> Vec<u8> {
             // A free choice of its author, which changes the id and nothing else.
             0 => parsed.extension = rng.bytes::<8>().to_vec(),
             1 if parsed.engine != EngineKind::Automerge => {
-                parsed.hlc = Hlc(parsed.hlc.0 + (rng.next() >> 40))
+                parsed.hlc = Hlc(parsed.hlc.0.wrapping_add(rng.next() >> 40))
             }
             _ => stock::bend_header(rng, &mut parsed),
         }

@@ -4,8 +4,8 @@ pub mod body;
 pub mod change_set;
 pub mod record;
 
-mod bend;
-mod twist;
+pub(crate) mod bend;
+pub(crate) mod twist;
 
 use crate::{Reached, harmless, world::Judging};
 use anabranch_core::judge::Rule;

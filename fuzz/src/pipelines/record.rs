@@ -7,6 +7,7 @@ use super::twist;
 use crate::{
     Reached, Target, bytes,
     form::chunk::{self, Chunk},
+    harmless,
     world::{Judging, World},
 };
 use anabranch_core::sim::Rng;
@@ -20,6 +21,7 @@ pub const TARGET: Target = Target {
     run,
     seeds,
     mutate,
+    end,
 };
 
 /// The bytes are a chunk's body: length and checksum are written before it.
@@ -111,11 +113,36 @@ fn repaired(stand: &Stand, form: u8, bytes: &[u8]) -> Vec<u8> {
     chunk::frame(chunk::CHANGE, &chunk.body())
 }
 
+/// Every form in which bytes are sent: as they are and, where they are a chunk, with its header
+/// repaired less or more; in every world.
+pub fn sending(bytes: &[u8]) -> Vec<Vec<u8>> {
+    let mut inputs = Vec::new();
+    for world in 0..WORLDS as u8 {
+        inputs.push([&[world, 0], bytes].concat());
+        for form in [FRAMED, FRAMED | DRESSED, FRAMED | DRESSED | ACQUAINTED] {
+            inputs.extend(chunk::body(bytes).map(|body| [&[world, form], body].concat()));
+        }
+    }
+    inputs
+}
+
+/// An honest change of the author of each world, as far as its columns.
+pub(crate) fn honest() -> Vec<Chunk> {
+    STAND.with_borrow(|stands| stands.iter().map(|stand| stand.honest.clone()).collect())
+}
+
 fn run(input: &[u8]) -> Reached {
     let Some((at, payload)) = payload(input) else {
         return Reached::Rejected("no-input");
     };
     STAND.with_borrow_mut(|stands| super::pass(&mut stands[at].judging, &payload))
+}
+
+fn end() {
+    let all = STAND.with_borrow_mut(std::mem::take);
+    all.into_iter()
+        .for_each(|stand| harmless::untouched(stand.judging));
+    STAND.set(stands());
 }
 
 fn seeds() -> Vec<Vec<u8>> {
@@ -168,8 +195,14 @@ fn columns(rng: &mut Rng, chunk: &mut Chunk) {
         match rng.below(14) {
             0 => chunk.seq = [0, 1, 2, u64::MAX, chunk.seq.wrapping_add(1)][rng.below(5)],
             1 => {
-                chunk.start_op =
-                    [0, 1, (1 << 32) - 2, 1 << 31, 1 << 62, chunk.start_op + 1][rng.below(6)]
+                chunk.start_op = [
+                    0,
+                    1,
+                    (1 << 32) - 2,
+                    1 << 31,
+                    1 << 62,
+                    chunk.start_op.wrapping_add(1),
+                ][rng.below(6)]
             }
             2 => {
                 chunk.time = [

@@ -1,15 +1,21 @@
 //! Changes whose operations mean something else, written by the engine's own encoder.
 
-use crate::form::chunk;
+use crate::{
+    drive::driving,
+    form::chunk::{self, Chunk},
+};
 use anabranch_core::sim::Rng;
 use automerge::{
     ActorId, Change, ExpandedChange, ObjType, ScalarValue,
     legacy::{ElementId, Key, ObjectId, Op, OpId, OpType},
 };
 
+/// Most operations of a change that is taken apart.
+const OPERATIONS_MAX: u64 = 4_000;
+
 /// The body of the same change with one to three operations altered; none where the bytes are no
 /// change that can be taken apart.
-pub(super) fn operations(rng: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn operations(rng: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
     let mut change = expanded(body)?;
     if change.operations.is_empty() {
         return None;
@@ -26,13 +32,19 @@ pub(super) fn operations(rng: &mut Rng, body: &[u8]) -> Option<Vec<u8>> {
     chunk::body(Change::from(change).raw_bytes()).map(<[u8]>::to_vec)
 }
 
-/// Only bodies that the engine would write itself are taken apart by it: others make it panic.
+/// Only bodies that the engine would write itself are taken apart by it: others make it panic, or
+/// take all memory.
 fn expanded(body: &[u8]) -> Option<ExpandedChange> {
+    if Chunk::parse(body)?.operations() > OPERATIONS_MAX {
+        return None;
+    }
     let framed = chunk::frame(chunk::CHANGE, body);
-    let taken = std::panic::catch_unwind(|| {
-        let expanded = Change::from_bytes(framed.clone()).ok()?.decode();
-        let again = Change::from(expanded.clone());
-        (again.raw_bytes() == framed).then_some(expanded)
+    let taken = driving(|| {
+        std::panic::catch_unwind(|| {
+            let expanded = Change::from_bytes(framed.clone()).ok()?.decode();
+            let again = Change::from(expanded.clone());
+            (again.raw_bytes() == framed).then_some(expanded)
+        })
     });
     taken.ok().flatten()
 }

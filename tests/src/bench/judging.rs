@@ -34,15 +34,43 @@ pub fn measure(options: &Options, typing: &[Typing]) -> Figure {
     let (mut reader, entity, honest) = record();
     let record = reader.document_mut(&entity, "record").unwrap();
     let corpus = corpus("automerge.tsv", "am_change");
-    figure.rows.push(row("record, hostile corpus", record, corpus.iter(), 20, 1.0, &clock));
+    figure.rows.push(row(
+        "record, hostile corpus",
+        record,
+        corpus.iter(),
+        20,
+        1.0,
+        &clock,
+    ));
     let mutants = mutants(&[&honest[..], &corpus[..]].concat(), most, repaired);
-    figure.rows.push(row("record, mutations", record, mutants.iter(), 1, 0.999, &clock));
+    figure.rows.push(row(
+        "record, mutations",
+        record,
+        mutants.iter(),
+        1,
+        0.999,
+        &clock,
+    ));
     let (mut reader, entity, honest) = body(typing);
     let body = reader.document_mut(&entity, "body").unwrap();
     let corpus = self::corpus("yrs.tsv", "yrs_v1");
-    figure.rows.push(row("body, hostile corpus", body, corpus.iter(), 20, 1.0, &clock));
+    figure.rows.push(row(
+        "body, hostile corpus",
+        body,
+        corpus.iter(),
+        20,
+        1.0,
+        &clock,
+    ));
     let mutants = self::mutants(&[&honest[..], &corpus[..]].concat(), most, |bytes| bytes);
-    figure.rows.push(row("body, mutations", body, mutants.iter(), 1, 0.999, &clock));
+    figure.rows.push(row(
+        "body, mutations",
+        body,
+        mutants.iter(),
+        1,
+        0.999,
+        &clock,
+    ));
     figure.target("", 1_000.0, None)
 }
 
@@ -83,8 +111,16 @@ fn record() -> (Replica, EntityId, Vec<Vec<u8>>) {
         now_ms += 500;
         let insert = value.chars().next().unwrap_or(' ').to_string();
         let op = match at % 4 {
-            0 => RecordOp::Splice { field: field("notes"), at: at as u32 / 8, delete: 0, insert },
-            1 => RecordOp::Add { field: field("labels"), value: Value::Text(format!("label {}", at % 30)) },
+            0 => RecordOp::Splice {
+                field: field("notes"),
+                at: at as u32 / 8,
+                delete: 0,
+                insert,
+            },
+            1 => RecordOp::Add {
+                field: field("labels"),
+                value: Value::Text(format!("label {}", at % 30)),
+            },
             _ => put(name, Value::Text(value)),
         };
         desk.takes(now_ms, &Draft::Record(&[op]));
@@ -104,7 +140,9 @@ fn body(typing: &[Typing]) -> (Replica, EntityId, Vec<Vec<u8>>) {
 /// A replica that has the document, and its payloads.
 fn take(mut desk: Desk) -> (Replica, EntityId, Vec<Vec<u8>>) {
     let flush = desk.flush();
-    let payload = |change: &anabranch_core::changeset::Verified| change.change().payload().bytes().unwrap().to_vec();
+    let payload = |change: &anabranch_core::changeset::Verified| {
+        change.change().payload().bytes().unwrap().to_vec()
+    };
     let payloads = flush.iter().map(payload).collect();
     let mut reader = desk.reader();
     reader.receive(BEGIN_MS, flush);
@@ -113,7 +151,9 @@ fn take(mut desk: Desk) -> (Replica, EntityId, Vec<Vec<u8>>) {
 
 /// The rows of one of the committed corpus files for an entry point.
 fn corpus(file: &str, entry: &str) -> Vec<Vec<u8>> {
-    let path = repository::root().join("core/tests/data/hostile").join(file);
+    let path = repository::root()
+        .join("core/tests/data/hostile")
+        .join(file);
     let text = fs::read_to_string(path).unwrap();
     let rows = text.lines().filter(|line| !line.starts_with('#'));
     let bytes = |line: &str| {
@@ -154,8 +194,13 @@ fn mutants(of: &[Vec<u8>], count: usize, repair: impl Fn(Vec<u8>) -> Vec<u8>) ->
 /// An Automerge chunk whose frame holds again: magic bytes, kind, length, checksum.
 fn repaired(bytes: Vec<u8>) -> Vec<u8> {
     // Magic (4), checksum (4), kind (1), length (LEB128).
-    let Some(rest) = bytes.get(9..) else { return bytes };
-    let length_len = rest.iter().position(|byte| byte & 0x80 == 0).map_or(0, |at| at + 1);
+    let Some(rest) = bytes.get(9..) else {
+        return bytes;
+    };
+    let length_len = rest
+        .iter()
+        .position(|byte| byte & 0x80 == 0)
+        .map_or(0, |at| at + 1);
     let body = rest.get(length_len..).unwrap_or_default();
     let mut hashed = vec![1u8];
     let mut len = body.len();

@@ -31,7 +31,9 @@ pub fn measure(options: &Options, typing: &[Typing]) -> Figure {
         }
     }
     let prose = typing.iter().find(|typing| typing.genre == Genre::Prose);
-    figure.rows.extend(prose.map(|typing| text(typing, most.min(3_000))));
+    figure
+        .rows
+        .extend(prose.map(|typing| text(typing, most.min(3_000))));
     figure.rows.push(fields(most.min(3_000)));
     figure
         .note("the mean of all keystrokes is held against the target")
@@ -50,14 +52,21 @@ fn body(typing: &Typing, most: usize, live: bool) -> Row {
     let mut wire = Wire::default();
     let mut now_ms = BEGIN_MS;
     for edit in typing.edits.iter().take(most) {
-        now_ms = if live { now_ms + pace(&mut rng) } else { edit.now_ms };
+        now_ms = if live {
+            now_ms + pace(&mut rng)
+        } else {
+            edit.now_ms
+        };
         let ops: Vec<BodyOp> = body_ops(edit);
         desk.write(now_ms, &Draft::Body(&ops));
         wire.carry(&mut desk, edit.is_keystroke());
     }
     match live {
         true => wire.row(Row::new, format!("Yrs body, {}, live", typing.name)),
-        false => wire.row(Row::aside, format!("Yrs body, {}, trace times", typing.name)),
+        false => wire.row(
+            Row::aside,
+            format!("Yrs body, {}, trace times", typing.name),
+        ),
     }
 }
 
@@ -67,7 +76,12 @@ fn text(typing: &Typing, most: usize) -> Row {
     let mut desk = Desk::new("task", "record", 1);
     let mut wire = Wire::default();
     let mut now_ms = BEGIN_MS;
-    for edit in typing.edits.iter().filter(|edit| edit.is_keystroke()).take(most) {
+    for edit in typing
+        .edits
+        .iter()
+        .filter(|edit| edit.is_keystroke())
+        .take(most)
+    {
         now_ms += pace(&mut rng);
         let ops = splices(edit);
         if !desk.takes(now_ms, &Draft::Record(&ops)) {
@@ -115,10 +129,17 @@ impl Wire {
     fn carry(&mut self, desk: &mut Desk, is_key: bool) {
         let flush = desk.flush();
         let frames = self.line.send(&flush);
-        let back: Vec<_> = frames.iter().flat_map(|frame| self.ear.hear(&mut self.cache, frame)).collect();
+        let back: Vec<_> = frames
+            .iter()
+            .flat_map(|frame| self.ear.hear(&mut self.cache, frame))
+            .collect();
         assert!(back == flush, "a change set came out as another one");
         let bytes = frames.iter().map(Vec::len).sum::<usize>() as f64 - SIGNATURE;
-        let to = if is_key { &mut self.keys } else { &mut self.others };
+        let to = if is_key {
+            &mut self.keys
+        } else {
+            &mut self.others
+        };
         to.push(bytes);
     }
 

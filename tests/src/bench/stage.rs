@@ -81,7 +81,9 @@ impl Desk {
     /// Writes at the first device where there is something to write; answers whether it did.
     pub fn takes(&mut self, now_ms: u64, draft: &Draft<'_>) -> bool {
         let replica = &mut self.lab.stations[0].replica;
-        replica.write(now_ms, self.kind, self.entity, self.part, ViewId(1), draft).is_ok()
+        replica
+            .write(now_ms, self.kind, self.entity, self.part, ViewId(1), draft)
+            .is_ok()
     }
 
     /// Seals what the first device wrote.

@@ -1,5 +1,6 @@
 //! What the scenarios share: a session of devices that work apart and exchange everything.
 #![allow(
+    clippy::large_enum_variant,
     dead_code,
     clippy::unwrap_used,
     clippy::indexing_slicing,

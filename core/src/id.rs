@@ -1,6 +1,7 @@
 //! Names of things: every identifier is a newtype, so none can stand where another belongs.
 
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 use std::fmt;
 
 /// Writes bytes as lower-case hexadecimal.
@@ -26,6 +27,31 @@ pub(crate) fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
         *byte = u8::from_str_radix(text, 16).ok()?;
     }
     Some(bytes)
+}
+
+/// What is hashed in one piece: most headers, every node of a flush's tree, every derived name.
+const JOINED_BYTES_MAX: usize = 512;
+
+/// blake3 of a tag and the parts after it, one after another.
+pub(crate) fn blake3_of(tag: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let len = parts
+        .iter()
+        .fold(tag.len(), |sum, part| sum.saturating_add(part.len()));
+    if len > JOINED_BYTES_MAX {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(tag);
+        for part in parts {
+            hasher.update(part);
+        }
+        return *hasher.finalize().as_bytes();
+    }
+    // One call over joined bytes costs half of what a hasher does that is fed piece by piece.
+    let mut joined: SmallVec<[u8; JOINED_BYTES_MAX]> = SmallVec::new();
+    joined.extend_from_slice(tag);
+    for part in parts {
+        joined.extend_from_slice(part);
+    }
+    *blake3::hash(&joined).as_bytes()
 }
 
 macro_rules! bytes_id {
@@ -142,13 +168,9 @@ impl EntityId {
 
 /// The first 4 bytes of blake3 over a domain tag and the kind's name.
 fn kind_tag(kind: &str) -> [u8; 4] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"anabranch kind v1\0");
-    hasher.update(kind.as_bytes());
+    let hash = blake3_of(b"anabranch kind v1\0", &[kind.as_bytes()]);
     let mut tag = [0u8; 4];
-    tag.iter_mut()
-        .zip(hasher.finalize().as_bytes())
-        .for_each(|(to, from)| *to = *from);
+    tag.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
     tag
 }
 
@@ -170,12 +192,8 @@ impl fmt::Debug for EntityId {
 impl DocumentId {
     /// The id of an entity's part: blake3 of the domain tag, the entity and the part's name.
     pub fn of(entity: &EntityId, part: &str) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"anabranch document v1\0");
-        hasher.update(&entity.creator.0);
-        hasher.update(&entity.nonce);
-        hasher.update(part.as_bytes());
-        DocumentId(*hasher.finalize().as_bytes())
+        let parts: [&[u8]; 3] = [&entity.creator.0, &entity.nonce, part.as_bytes()];
+        DocumentId(blake3_of(b"anabranch document v1\0", &parts))
     }
 }
 
@@ -234,14 +252,9 @@ pub enum Actor {
 
 /// blake3 of everything that a derived actor depends on.
 fn actor_hash(chain: &Chain, document: &DocumentId, salt: &ActorSalt) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(b"anabranch actor v1\0");
-    hasher.update(&chain.origin.0);
-    hasher.update(&document.0);
-    hasher.update(&chain.epoch.0.to_le_bytes());
-    hasher.update(&chain.lane.0.to_le_bytes());
-    hasher.update(&salt.0);
-    *hasher.finalize().as_bytes()
+    let (epoch, lane) = (chain.epoch.0.to_le_bytes(), chain.lane.0.to_le_bytes());
+    let parts: [&[u8]; 5] = [&chain.origin.0, &document.0, &epoch, &lane, &salt.0];
+    blake3_of(b"anabranch actor v1\0", &parts)
 }
 
 /// The derived Automerge actor of a chain: the first 16 bytes of the hash.

@@ -49,7 +49,7 @@ impl BodyDoc {
         view: ViewId,
         ops: &[BodyOp],
     ) -> Result<(BodyEdit, Vec<BodyIntent>), EditError> {
-        let mut noted: Vec<(BodyIntent, u32)> = Vec::new();
+        let mut noted: Vec<(BodyIntent, u32)> = Vec::with_capacity(ops.len());
         let written = self.write(place, |hand| {
             for (at, op) in ops.iter().enumerate() {
                 let from = hand.clock();

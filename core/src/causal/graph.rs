@@ -43,7 +43,8 @@ pub struct Graph {
     index: BTreeMap<Chain, ChainIdx>,
     lines: Vec<Line>,
     present: Past,
-    heads: BTreeMap<ChainIdx, u64>,
+    /// By chain. Almost always one, or as many as write at once.
+    heads: Vec<(ChainIdx, u64)>,
     genesis: u32,
 }
 
@@ -119,7 +120,7 @@ impl Graph {
 
     /// The maximal elements of everything that is here, by chain.
     pub fn heads(&self) -> impl Iterator<Item = (ChainIdx, u64)> + '_ {
-        self.heads.iter().map(|(chain, seq)| (*chain, *seq))
+        self.heads.iter().copied()
     }
 
     /// The highest schema version that any change set here names.
@@ -179,8 +180,9 @@ impl Graph {
         let seq = self.len_of(chain).saturating_add(1);
         if let Some(line) = self.lines.get_mut(chain.at()) {
             self.heads
-                .retain(|head, head_seq| !node.past.contains(*head, *head_seq));
-            self.heads.insert(chain, seq);
+                .retain(|(head, head_seq)| *head != chain && !node.past.contains(*head, *head_seq));
+            let at = self.heads.partition_point(|(head, _)| *head < chain);
+            self.heads.insert(at, (chain, seq));
             self.present.raise(chain, seq);
             self.genesis = self.genesis.max(node.genesis);
             line.nodes.push(node);

@@ -4,12 +4,18 @@ use crate::{
     changeset::{EnvelopeRule, Header, Payload, check, header},
     id::ChangeSetId,
 };
+use std::sync::Arc;
 
 /// A change set. Its header keeps every rule a header alone can break, its payload is the one the
 /// header speaks of (or a husk's none), and its id is the header's. It may still be forged: see
 /// [`Verified`](crate::changeset::Verified).
+///
+/// It is passed from hand to hand and kept in several places at once: a clone shares everything.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChangeSet {
+pub struct ChangeSet(Arc<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
     header: Header,
     payload: Payload,
     id: ChangeSetId,
@@ -22,10 +28,32 @@ impl ChangeSet {
     /// # Errors
     /// Every header rule, and a payload of another length or hash.
     pub fn new(header: Header, payload: Payload) -> Result<Self, EnvelopeRule> {
+        let change = ChangeSet::put_together(header, payload)?;
+        if let Payload::Present(bytes) = change.payload() {
+            check_payload(change.header(), bytes)?;
+        }
+        Ok(change)
+    }
+
+    /// As [`ChangeSet::new`], making the header speak of the payload.
+    ///
+    /// # Errors
+    /// Every header rule.
+    pub fn describing(header: Header, payload: Vec<u8>) -> Result<Self, EnvelopeRule> {
+        ChangeSet::put_together(header.describe(&payload), Payload::Present(payload))
+    }
+
+    /// A header that speaks of the payload.
+    fn put_together(header: Header, payload: Payload) -> Result<Self, EnvelopeRule> {
         header.check_fields()?;
         let bytes = header.canonical();
         check::check_length(bytes.len())?;
-        ChangeSet::read(header, header::id_of(&bytes), payload)
+        let id = header::id_of(&bytes);
+        Ok(ChangeSet(Arc::new(Inner {
+            header,
+            payload,
+            id,
+        })))
     }
 
     /// As [`ChangeSet::new`], for a header whose id was computed from the bytes it was read from.
@@ -35,50 +63,46 @@ impl ChangeSet {
         payload: Payload,
     ) -> Result<Self, EnvelopeRule> {
         header.check_fields()?;
-        ChangeSet::read(header, id, payload)
-    }
-
-    fn read(header: Header, id: ChangeSetId, payload: Payload) -> Result<Self, EnvelopeRule> {
         if let Payload::Present(bytes) = &payload {
             check_payload(&header, bytes)?;
         }
-        Ok(ChangeSet {
+        Ok(ChangeSet(Arc::new(Inner {
             header,
             payload,
             id,
-        })
+        })))
     }
 
     /// What it says of itself.
     pub fn header(&self) -> &Header {
-        &self.header
+        &self.0.header
     }
 
     /// Its payload, or why there is none.
     pub fn payload(&self) -> &Payload {
-        &self.payload
+        &self.0.payload
     }
 
     /// The blake3 of its header.
     pub fn id(&self) -> ChangeSetId {
-        self.id
+        self.0.id
     }
 
     /// Erases the payload: what is left is a husk for good, whose id and chain still hold.
     pub fn erase(&mut self) {
-        self.payload = Payload::Erased;
+        Arc::make_mut(&mut self.0).payload = Payload::Erased;
     }
 
     /// The same change set without its payload's bytes, for a reader that gets them later.
     pub fn husk(&self) -> Self {
-        ChangeSet {
-            header: self.header.clone(),
-            payload: match self.payload {
+        ChangeSet(Arc::new(Inner {
+            header: self.0.header.clone(),
+            payload: match self.0.payload {
                 Payload::Present(_) | Payload::Absent => Payload::Absent,
                 Payload::Erased => Payload::Erased,
             },
-            id: self.id,
-        }
+            id: self.0.id,
+        }))
     }
 
     /// Takes the payload that was absent.
@@ -86,17 +110,20 @@ impl ChangeSet {
     /// # Errors
     /// Bytes that are not the payload, and any bytes where it was erased. The husk stays a husk.
     pub fn fill(&mut self, bytes: Vec<u8>) -> Result<(), EnvelopeRule> {
-        if self.payload == Payload::Erased {
+        if self.0.payload == Payload::Erased {
             return Err(EnvelopeRule::PayloadErased);
         }
-        check_payload(&self.header, &bytes)?;
-        self.payload = Payload::Present(bytes);
+        check_payload(&self.0.header, &bytes)?;
+        Arc::make_mut(&mut self.0).payload = Payload::Present(bytes);
         Ok(())
     }
 
     /// Taken apart.
     pub fn into_parts(self) -> (Header, Payload) {
-        (self.header, self.payload)
+        let Inner {
+            header, payload, ..
+        } = Arc::unwrap_or_clone(self.0);
+        (header, payload)
     }
 }
 

@@ -4,7 +4,7 @@
 //! or hashed for one purpose never stand for another. A signature covers its tag and 32 bytes, a
 //! hash or root of what is signed, never the thing itself.
 
-use crate::id::OriginId;
+use crate::id::{OriginId, blake3_of};
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -72,12 +72,7 @@ impl Purpose {
 
 /// blake3 of a tag and the parts after it, one after another.
 pub fn hash(tag: &[u8], parts: &[&[u8]]) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(tag);
-    for part in parts {
-        hasher.update(part);
-    }
-    *hasher.finalize().as_bytes()
+    blake3_of(tag, parts)
 }
 
 /// The origin whose key this is.

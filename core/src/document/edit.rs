@@ -9,12 +9,11 @@ use crate::{
     body::{self, BodyEdit, BodyIntent, BodyOp, IdMap, Selection},
     causal::Node,
     changeset::{
-        ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Payload, RULES_VERSION,
-        Verified,
+        ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Proof, RULES_VERSION,
         crypt::{WorkspaceKey, encrypt},
     },
     hlc::Hlc,
-    id::{Actor, ChainIdx, ChangeSetId, UserId, ViewId, WorkspaceId},
+    id::{Actor, Chain, ChainIdx, ChangeSetId, UserId, ViewId, WorkspaceId},
     judge::{Candidate, Place, Rule, Writer},
     log::{self, Entry},
     patch::{Cause, Patch},
@@ -156,10 +155,7 @@ impl Document {
         });
         let change = match pen.key {
             Some(key) => encrypt(header, &made.payload, key)?,
-            None => ChangeSet::new(
-                header.describe(&made.payload),
-                Payload::Present(made.payload),
-            )?,
+            None => ChangeSet::describing(header, made.payload)?,
         };
         let id = change.id();
         let chain = self.graph.intern(pen.writer.clone());
@@ -283,10 +279,9 @@ impl Document {
     }
 
     /// Keeps the proof of an own change set.
-    pub fn prove_own(&mut self, own: &Verified) {
-        let header = own.change().header();
-        if let Some(at) = self.graph.chain(&header.chain) {
-            self.prove(at, header.seq, Some(own.proof().clone()));
+    pub fn prove_own(&mut self, chain: &Chain, seq: u64, proof: Proof) {
+        if let Some(at) = self.graph.chain(chain) {
+            self.prove(at, seq, Some(proof));
         }
     }
 

@@ -94,18 +94,15 @@ impl Replica {
         draft: &Draft<'_>,
         replaces: Option<ChangeSetId>,
     ) -> Result<(DocumentId, Edited), WriteError> {
-        let chain = self.chain_of(kind);
-        let schema = chain
-            .last()
-            .cloned()
-            .ok_or_else(|| WriteError::UnknownKind {
-                kind: kind.to_owned(),
-            })?;
-        let id = DocumentId::of(&entity, part);
+        let schema = self.schemas.newest(kind).cloned();
+        let schema = schema.ok_or_else(|| WriteError::UnknownKind {
+            kind: kind.to_owned(),
+        })?;
+        let id = self.document_id(&entity, part);
         let (writer, user) = self.writer(&schema, &id, part)?;
         self.may_write(&schema, &entity, part, &id, &writer)?;
         if !self.documents.contains_key(&id) {
-            let document = Document::new(entity, part, chain);
+            let document = Document::new(entity, part, self.chain_of(kind));
             let mut document = document.ok_or_else(|| unknown(&schema, part))?;
             document.listen(self.listening);
             self.documents.insert(id, document);
@@ -150,7 +147,7 @@ impl Replica {
                 view,
                 asked,
             };
-            self.intents.insert(edited.id, intent);
+            self.intents.insert(intent.key(), Box::new(intent));
         }
         Ok((id, edited))
     }
@@ -216,6 +213,11 @@ impl Replica {
             });
         }
         let chain = pen.chain();
+        let graph = self.documents.get(document).map(Document::graph);
+        let line = graph.and_then(|graph| graph.line(graph.chain(&chain)?));
+        if let Some(known) = line.filter(|line| line.writer.author == pen.user) {
+            return Ok((known.writer.clone(), pen.user));
+        }
         let actor = match declared.shape {
             PartShape::Body(_) => Actor::Yrs(yrs_client(&chain, document, &member.salt)),
             PartShape::Record(_) | PartShape::Log(_) => {
@@ -238,7 +240,7 @@ impl Replica {
     /// # Errors
     /// Where the key is not the pen's.
     pub fn flush(&mut self, key: &SigningKey) -> Result<Vec<Verified>, SealError> {
-        let mut groups: BTreeMap<bool, Vec<&ChangeSet>> = BTreeMap::new();
+        let mut groups: BTreeMap<bool, Vec<(Open, ChangeSet)>> = BTreeMap::new();
         for open in &self.open {
             let Some(document) = self.documents.get(&open.document) else {
                 continue;
@@ -248,27 +250,21 @@ impl Replica {
             let chain = document.graph().chain(&open.chain);
             let kept = chain.and_then(|chain| document.kept(chain, open.seq));
             if let Some(kept) = kept.filter(|kept| kept.change.id() == open.id) {
-                groups
-                    .entry(is_synced(document))
-                    .or_default()
-                    .push(&kept.change);
+                let group = groups.entry(is_synced(document)).or_default();
+                group.push((*open, kept.change.clone()));
             }
         }
         let mut flushed = Vec::with_capacity(self.open.len());
-        for group in groups.into_values() {
+        for group in groups.values() {
             for part in group.chunks(limits::FLUSH_CHANGE_SETS_MAX) {
-                flushed.extend(seal_verified(
-                    key,
-                    part.iter().map(|change| (*change).clone()).collect(),
-                )?);
+                let changes = part.iter().map(|(_, change)| change.clone());
+                flushed.extend(seal_verified(key, changes.collect())?);
             }
         }
-        for verified in &flushed {
-            if let Some(document) = self
-                .documents
-                .get_mut(&verified.change().header().document())
-            {
-                document.prove_own(verified);
+        let sealed = groups.values().flatten().map(|(open, _)| open);
+        for (open, verified) in sealed.zip(&flushed) {
+            if let Some(document) = self.documents.get_mut(&open.document) {
+                document.prove_own(&open.chain, open.seq, verified.proof().clone());
             }
         }
         let sealed: BTreeSet<ChangeSetId> = flushed

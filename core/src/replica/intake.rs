@@ -56,18 +56,31 @@ impl Replica {
     pub fn receive(&mut self, now_ms: u64, batch: Vec<Verified>) -> Intake {
         let mut intake = Intake::default();
         let mut by_document: BTreeMap<DocumentId, Vec<Kept>> = BTreeMap::new();
-        let mut last = None;
+        // What arrives is most often of one document.
+        let mut run: Option<(DocumentId, Vec<Kept>)> = None;
+        let mut left = batch.len();
         for verified in batch {
             let kept = Kept::from(verified.into_signed());
             let header = kept.change.header();
             self.clock.observe(header.hlc, now_ms);
-            // A run of one document names it once.
-            let document = match &last {
-                Some((entity, part, id)) if *entity == header.entity && *part == header.part => *id,
-                _ => header.document(),
-            };
-            last = Some((header.entity, header.part.clone(), document));
-            by_document.entry(document).or_default().push(kept);
+            let document = self.document_id(&header.entity, &header.part);
+            match &mut run {
+                Some((id, run)) if *id == document => run.push(kept),
+                _ => {
+                    let mut next = Vec::with_capacity(left);
+                    next.push(kept);
+                    if let Some((id, run)) = run.replace((document, next)) {
+                        by_document.entry(id).or_default().extend(run);
+                    }
+                }
+            }
+            left = left.saturating_sub(1);
+        }
+        if let Some((id, run)) = run {
+            match by_document.is_empty() {
+                true => self.receive_in(id, run, &mut intake),
+                false => by_document.entry(id).or_default().extend(run),
+            }
         }
         for (id, batch) in by_document {
             self.receive_in(id, batch, &mut intake);

@@ -70,12 +70,15 @@ pub struct Replica {
     documents: BTreeMap<DocumentId, Document>,
     /// Change sets of documents whose schema is not known, so that no document can be opened yet.
     homeless: BTreeMap<DocumentId, Vec<Kept>>,
-    /// Own edits as they were asked for, until they are final.
-    intents: BTreeMap<ChangeSetId, Intent>,
+    /// Own edits as they were asked for, until they are final. By stamp: a new one stands last, so
+    /// keeping it costs the same however many there are.
+    intents: BTreeMap<(Hlc, ChangeSetId), Box<Intent>>,
     /// Own change sets that no flush has sealed yet, in order.
     open: Vec<Open>,
     /// Whether somebody wants the patches of bodies.
     listening: bool,
+    /// The document that was named last: edits and arrivals come in runs, and its id is a hash.
+    named: Option<(EntityId, String, DocumentId)>,
 }
 
 impl Replica {
@@ -95,6 +98,7 @@ impl Replica {
             intents: BTreeMap::new(),
             open: Vec::new(),
             listening: false,
+            named: None,
         }
     }
 
@@ -146,6 +150,18 @@ impl Replica {
             .for_each(|document| document.listen(on));
     }
 
+    /// The id of an entity's part.
+    fn document_id(&mut self, entity: &EntityId, part: &str) -> DocumentId {
+        match &self.named {
+            Some((of, name, id)) if of == entity && name == part => *id,
+            _ => {
+                let id = DocumentId::of(entity, part);
+                self.named = Some((*entity, part.to_owned(), id));
+                id
+            }
+        }
+    }
+
     /// A document that is here.
     pub fn document(&self, entity: &EntityId, part: &str) -> Option<&Document> {
         self.documents.get(&DocumentId::of(entity, part))
@@ -161,9 +177,9 @@ impl Replica {
         self.documents.values()
     }
 
-    /// Own edits that are not final, by change set.
+    /// Own edits that are not final, in the order of their stamps.
     pub fn intents(&self) -> impl Iterator<Item = &Intent> + '_ {
-        self.intents.values()
+        self.intents.values().map(Box::as_ref)
     }
 
     /// Everything that is here and proven, in an order in which each follows what it depends on;

@@ -47,6 +47,13 @@ pub enum Asked {
     Entry(Entry),
 }
 
+impl Intent {
+    /// Where it is kept.
+    pub(super) fn key(&self) -> (Hlc, ChangeSetId) {
+        (self.hlc, self.id)
+    }
+}
+
 impl Asked {
     /// What a draft asked. None for undo and redo: what they take back is itself made again or not.
     pub(super) fn of(draft: &Draft<'_>, noted: Option<Noted>) -> Option<Asked> {
@@ -194,13 +201,17 @@ impl Replica {
     /// # Errors
     /// Where nobody writes here.
     pub fn rebase(&mut self, now_ms: u64) -> Result<Rebased, WriteError> {
-        let plan = plan(self.intents.values(), &self.documents);
+        let plan = plan(self.intents(), &self.documents);
+        let keys: BTreeMap<ChangeSetId, (Hlc, ChangeSetId)> =
+            self.intents.keys().map(|key| (key.1, *key)).collect();
         let mut rebased = Rebased {
             returned: plan.returned.clone(),
             ..Rebased::default()
         };
         for returned in &plan.returned {
-            self.intents.remove(&returned.id);
+            if let Some(key) = keys.get(&returned.id) {
+                self.intents.remove(key);
+            }
         }
         if plan.again.is_empty() {
             return Ok(rebased);
@@ -212,7 +223,8 @@ impl Replica {
         });
         let mut maps: BTreeMap<DocumentId, IdMap> = BTreeMap::new();
         for step in plan.again {
-            let Some(intent) = self.intents.remove(&step.id) else {
+            let key = keys.get(&step.id);
+            let Some(intent) = key.and_then(|key| self.intents.remove(key)) else {
                 continue;
             };
             match self.again(now_ms, &intent, &mut maps) {
@@ -250,7 +262,9 @@ impl Replica {
             &draft,
             Some(intent.id),
         )?;
-        let new = self.intents.get(&edited.id).map(|intent| &intent.asked);
+        // Stamps rise, so the newest intent is the one just noted.
+        let new = self.intents.values().next_back();
+        let new = new.filter(|new| new.id == edited.id).map(|new| &new.asked);
         if let (Asked::Body(old), Some(Asked::Body(new))) = (&intent.asked, new) {
             map.pair(&old.update, &new.update);
         }

@@ -108,7 +108,11 @@ impl<'a> Builder<'a> {
         let clear = engine == EngineKind::Automerge && header.key_epoch.is_none();
         let chunk = payload.bytes().filter(|_| clear);
         header.route = routes::resolve(rare.routes, chunk, &mut self.ops_left)?;
-        let change = ChangeSet::new(header, payload).map_err(Cause::Rebuilt)?;
+        let change = match payload {
+            Payload::Present(payload) => ChangeSet::describing(header, payload),
+            husk @ (Payload::Erased | Payload::Absent) => ChangeSet::new(header, husk),
+        };
+        let change = change.map_err(Cause::Rebuilt)?;
         self.context
             .carried(place, change.header(), change.id(), mark);
         Ok(change)
@@ -214,8 +218,6 @@ impl<'a> Builder<'a> {
                     count: payload.len() as u64,
                     max: limits::FRAME_REBUILT_BYTES_MAX as u64,
                 })?;
-        header.payload_len = u32::try_from(payload.len()).unwrap_or(u32::MAX);
-        header.payload_hash = *blake3::hash(&payload).as_bytes();
         Ok((Payload::Present(payload), mark))
     }
 }

@@ -242,7 +242,7 @@ impl Context {
         let document = writer.document;
         writer.seq = header.seq;
         writer.id = Some(id);
-        if writer.standing.extension != header.extension {
+        if writer.standing.extends_otherwise(header) {
             let added = header.extension.len() / ENTRY_BYTES;
             self.entries = self.entries.saturating_add(added);
         }

@@ -2,9 +2,10 @@
 //! beside honest ones. Replicas that hold the same change sets are in the same state all the same,
 //! and agree on the state of each, whatever the order and the batches in which they came.
 #![allow(
-    clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a test that cannot go on has failed"
+    clippy::panic,
+    clippy::unwrap_used
 )]
 
 mod common;

@@ -15,16 +15,9 @@
 //! `ANABRANCH_FUZZ_TARGET=name` runs one of them alone, and `ANABRANCH_FUZZ_INPUT=hex` gives that
 //! one a single input.
 //!
-//! # With libFuzzer
-//! On a nightly compiler, with `cargo install cargo-fuzz`:
-//!
-//! ```text
-//! cd fuzz && cargo +nightly fuzz run --features libfuzzer --fuzz-dir . record corpus/record -- \
-//!     -rss_limit_mb=512 -timeout=1 -malloc_limit_mb=64
-//! ```
-//!
 //! `corpus/<target>/` holds what was found before; each input there is run by the smoke test too.
-//! A find becomes a file there and, where it shows a mistake, a test with its story.
+//! A find becomes a file there and, where it shows a mistake, a test with its story. The mutations
+//! are not guided by coverage; a [`Target`]'s `run` takes bytes, so a guided fuzzer can drive it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -7,7 +7,6 @@ use crate::{
 use anabranch::{
     core::{
         changeset::{FlushCache, Signed},
-        control::Role,
         document::{Document, EngineDoc, State},
         id::{DocumentId, EntityId, UserId},
         judge::Verdict,
@@ -77,7 +76,7 @@ impl Judge {
         };
         let mut replica = match &self.against {
             Some(path) => bundle(path)?.replica,
-            None => built_in(self.schemas()?).empty_replica(),
+            None => Lab::for_judging(self.schemas()?).empty_replica(),
         };
         let id = signed.change.id();
         let verified = match signed.verify(&mut FlushCache::new()) {
@@ -203,24 +202,6 @@ impl Judge {
             .map_or(kind.to_owned(), |path| path.display().to_string());
         schema::Schema::parse(&text).map_err(|errors| super::schema::mistakes(&name, errors))
     }
-}
-
-/// The workspace that change sets are judged in where no bundle is named: one owner's device, four
-/// members', a reader's and a gateway's, all from seed 0.
-fn built_in(schemas: Vec<schema::Schema>) -> Lab {
-    let mut lab = Lab::new(0, schemas);
-    lab.admit_owner();
-    for role in [
-        Role::Member,
-        Role::Member,
-        Role::Member,
-        Role::Member,
-        Role::Reader,
-        Role::Gateway,
-    ] {
-        lab.admit(role);
-    }
-    lab
 }
 
 fn bundle(path: &std::path::Path) -> Result<FromBundle, Failure> {

@@ -173,6 +173,12 @@ impl Document {
         match self.judge(&kept, at, grounds) {
             Ok(admitted) => {
                 self.keep(admitted.chain, kept);
+                // Others in its slot were looked at before it came; a rebuild says of each what it
+                // would say in any order.
+                let crowded = self.asides.in_slot(&chain, seq).next().is_some();
+                if crowded && room == Room::Bounded {
+                    return Taken::Contest;
+                }
                 Taken::Accepted(admitted)
             }
             Err(state) => self.set_aside(kept, state, room),

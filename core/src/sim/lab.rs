@@ -70,6 +70,24 @@ impl Lab {
         lab
     }
 
+    /// The workspace in which `anabranch judge` holds a change set where no other is named: from seed
+    /// 0, a second device of the owner, four members' devices, a reader's and a gateway's.
+    pub fn for_judging(schemas: Vec<Schema>) -> Self {
+        let mut lab = Lab::new(0, schemas);
+        lab.admit_owner();
+        for role in [
+            Role::Member,
+            Role::Member,
+            Role::Member,
+            Role::Member,
+            Role::Reader,
+            Role::Gateway,
+        ] {
+            lab.admit(role);
+        }
+        lab
+    }
+
     /// Writes a control record and gives it to every device.
     pub fn record(&mut self, body: ControlBody) -> SignedControl {
         let signed = self.sign(body);

@@ -235,35 +235,3 @@ fn compare(
     }
     ours.len()
 }
-
-#[test]
-fn a_keystroke_in_a_long_text_costs_what_one_in_a_short_text_does() {
-    let mut world = World::new(1, 1);
-    let mut gate = world.gate();
-    let text = world.object(&["note"]);
-    let mut medians = Vec::new();
-    for length in [0, 4_000] {
-        if length > 0 {
-            let filled = "y".repeat(length);
-            let sent = world.must_write(0, |tx| {
-                tx.splice_text(&text, 0, 0, &filled).expect("splice");
-            });
-            take(&mut gate, &sent).expect("honest");
-        }
-        let mut times = Vec::new();
-        for key in 0..400 {
-            let sent = world.must_write(0, |tx| {
-                tx.splice_text(&text, (key * 7) % (length + key + 1), 0, "x")
-                    .expect("splice");
-            });
-            let begun = std::time::Instant::now();
-            take(&mut gate, &sent).expect("honest");
-            times.push(begun.elapsed());
-        }
-        // The median: other tests run on the same cores.
-        times.sort();
-        medians.push(times[200]);
-    }
-    println!("a keystroke judged and admitted, short and long text: {medians:?}");
-    assert!(medians[1] < medians[0] * 6, "{medians:?}");
-}

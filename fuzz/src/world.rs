@@ -362,7 +362,10 @@ impl Judging {
             payload,
         };
         let (engine, part) = (self.document.engine_mut(), self.world.part);
-        let verdict = crate::meter::judging(|| engine.judge(part, &candidate).map(drop));
+        let verdict = crate::meter::judging(|| engine.judge(part, &candidate)).map(|judged| {
+            // As its author would send it: the route values are what the change writes.
+            self.header.route = judged.route(&self.place.schema, part);
+        });
         assert_eq!(
             self.document.digest(),
             self.before,

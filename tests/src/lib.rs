@@ -12,7 +12,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`bench`] | the benchmark |
+//! | [`mod@bench`] | the benchmark |
 //! | [`ledger`] | the table of finished capabilities, and what is wrong with it |
 //! | [`licence`] | whether a licence expression is allowed |
 //! | [`repository`] | the repository's own files |

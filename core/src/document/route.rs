@@ -25,12 +25,19 @@ pub(super) fn written(
     registers.iter().filter_map(routed).collect()
 }
 
+impl Judged {
+    /// The route values that the header of this change must carry.
+    pub fn route(&self, schema: &Schema, part: &str) -> Vec<(String, Value)> {
+        match self {
+            Judged::Change(change) => written(schema, part, &change.registers),
+            Judged::Update(_) | Judged::Entry(_) => Vec::new(),
+        }
+    }
+}
+
 /// Holds a header's route values against what its change writes.
 pub(super) fn judge(header: &Header, schema: &Schema, judged: &Judged) -> Result<(), SchemaRule> {
-    let Judged::Change(change) = judged else {
-        return Ok(());
-    };
-    let written = written(schema, &header.part, &change.registers);
+    let written = judged.route(schema, &header.part);
     if header.route == written {
         return Ok(());
     }

@@ -128,7 +128,8 @@ struct Banned {
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Sources {
-    allow_registry: Vec<String>,
+    unknown_registry: String,
+    unknown_git: String,
 }
 
 fn deny() -> Deny {
@@ -211,6 +212,15 @@ fn no_banned_crate_and_no_other_source_stands_in_the_tree() {
     let deny = deny();
     let banned: BTreeSet<&str> = deny.bans.deny.iter().map(|ban| ban.name.as_str()).collect();
     assert!(banned.contains("openssl"));
+    let Sources {
+        unknown_registry,
+        unknown_git,
+    } = &deny.sources;
+    assert_eq!(
+        (unknown_registry.as_str(), unknown_git.as_str()),
+        ("deny", "deny")
+    );
+    let mut registries = BTreeSet::new();
     for package in packages() {
         assert!(
             !banned.contains(package.name.as_str()),
@@ -220,11 +230,10 @@ fn no_banned_crate_and_no_other_source_stands_in_the_tree() {
         let Some(source) = &package.source else {
             continue; // One of ours.
         };
-        let known = deny
-            .sources
-            .allow_registry
-            .iter()
-            .any(|registry| source.strip_prefix("registry+") == Some(registry));
-        assert!(known, "{} comes from {source}", package.name);
+        // A checkout begins with `git+`: everything comes from the one registry, by name.
+        let registry = source.strip_prefix("registry+");
+        assert!(registry.is_some(), "{} comes from {source}", package.name);
+        registries.extend(registry.map(str::to_owned));
     }
+    assert_eq!(registries.len(), 1, "{registries:?}");
 }

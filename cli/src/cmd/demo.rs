@@ -200,7 +200,6 @@ fn forge(
     }
     // The signature of one change set under another one's header.
     let (mut header, payload) = honest.change.clone().into_parts();
-    header.seq = header.seq.saturating_add(0);
     header.hlc = anabranch::core::hlc::Hlc(header.hlc.0.saturating_add(1));
     let change = ChangeSet::new(header, payload).map_err(broken)?;
     let stolen = vec![Signed {

@@ -19,5 +19,4 @@ mod net;
 mod places;
 mod rng;
 mod story;
-mod timing;
 mod wire;

@@ -86,7 +86,8 @@ pub const SCHEMA_ERRORS_MAX: usize = 64;
 pub const SCHEMA_LOG_MAX: usize = 4_096;
 /// Largest control record.
 pub const CONTROL_BYTES_MAX: usize = 256 << 10;
-/// Most chains one document may have: one per device, incarnation and window that ever wrote it.
+/// Most chains in the past of a chain's first change set: one per device, incarnation and window that
+/// ever wrote the document. Concurrency can overshoot it, as any bound in the causal past.
 pub const CHAINS_MAX: usize = 65_536;
 /// Edits of one view that follow each other within this are one step of undo.
 pub const UNDO_STEP_MS: u64 = 500;

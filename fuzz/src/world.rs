@@ -291,7 +291,9 @@ fn place(graph: &Graph, header: &Header, schema: Arc<Schema>) -> Place {
         .map(|dep| (graph.chain(&dep.chain).expect("known"), dep.seq))
         .collect();
     deps.sort_unstable();
-    let seen = graph.seen(known, &deps).expect("a frontier");
+    let seen = graph
+        .seen(known.map(|chain| (chain, header.seq - 1)), &deps)
+        .expect("a frontier");
     Place {
         chain: known.unwrap_or(ChainIdx(graph.lines().count() as u32)),
         seq: header.seq,

@@ -54,15 +54,8 @@ fn delivered(scenario: &Scenario, order: &[&Verified], rng: &mut Rng) -> Picture
 fn agree(seed: u64, pictures: &mut Option<Picture>, now: Picture, what: &str) {
     let first = pictures.get_or_insert_with(|| now.clone());
     for (id, state) in &first.1 {
-        // Why one does not count may be said by what came first: it lost its slot, or would be
-        // refused there too. Whether it counts may not.
-        let counts = |state: Option<&State>| state == Some(&State::Effective);
         let other = now.1.get(id);
-        assert_eq!(
-            counts(other),
-            counts(Some(state)),
-            "seed {seed}: {what}: {id:?} {state:?} {other:?}"
-        );
+        assert_eq!(other, Some(state), "seed {seed}: {what}: {id:?}");
     }
     assert_eq!(first.0, now.0, "seed {seed}: {what} gives another digest");
 }

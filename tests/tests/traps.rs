@@ -9,7 +9,7 @@ use anabranch_core::{
     changeset::{Follows, Payload, Signed, Tip},
     control::{ControlBody, Cut, RefuseReason, Role},
     document::{Document, Draft, EngineDoc, State},
-    id::{Actor, Chain, Epoch, Lane, OriginId, UserId, yrs_client},
+    id::{Actor, Chain, DocumentId, Epoch, Lane, OriginId, UserId, yrs_client},
     judge::{Hold, Rule},
     replica::{Pen, Replica},
     schema::catalogue,
@@ -632,6 +632,46 @@ fn trap_21_trap_8_a_derived_actor_goes_before_a_foreign_one_of_the_same_name() {
         );
         assert_eq!(plain(replica.document(&page, "body").unwrap()), "mine");
     }
+}
+
+/// Trap 21: a gateway that took a member's client before the member wrote anything there does not keep
+/// the member from writing, and what the member writes counts everywhere.
+#[test]
+fn trap_21_a_client_taken_before_its_owner_wrote_goes_back_to_its_owner() {
+    let mut session = Session::of(5, 2, markdown());
+    let gateway = session.lab.admit(Role::Gateway);
+    let page = session.entity("markdown");
+    let (pen, user) = (
+        *session.lab.stations[0].replica.pen().unwrap(),
+        session.lab.stations[0].user,
+    );
+    let standing = session.lab.stations[0].replica.standing();
+    let salt = standing.member(&pen.origin, u64::MAX).unwrap().salt;
+    let document = DocumentId::of(&page, "body");
+    let client = yrs_client(&pen.chain(), &document, &salt);
+    let stolen: Vec<Signed> = (0..2)
+        .flat_map(|lane| {
+            let hand = through(&session.lab, gateway, lane, user, client);
+            typed(&session, gateway, hand, page, &["stolen", "!"])
+        })
+        .collect();
+    session.settle_with(&stolen);
+    let shown = |session: &Session, station: usize| {
+        let replica = &session.lab.stations[station].replica;
+        plain(replica.document(&page, "body").unwrap())
+    };
+    assert_eq!(shown(&session, 0).len(), "stolen!".len());
+    for (word, after) in [("mine", "mine"), (" too", "mine too")] {
+        let words = [type_at(after.len() as u32 - word.len() as u32, 0, word)];
+        session
+            .write_at(0, NOW, "markdown", page, "body", &Draft::Body(&words))
+            .unwrap();
+        assert_eq!(shown(&session, 0), after);
+    }
+    session.settle();
+    assert_eq!(shown(&session, 1), "mine too");
+    let all = session.all();
+    one_state(&session.lab, &all.iter().chain(&stolen).collect::<Vec<_>>());
 }
 
 /// Trap 21: who goes on through another gateway in the middle of its clock is told to take a new id.

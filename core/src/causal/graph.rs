@@ -128,19 +128,16 @@ impl Graph {
         self.genesis
     }
 
-    /// What the author of `chain`'s next change set had seen, who named `deps` beside it.
+    /// What an author had seen who wrote after `prev` in the same chain and named `deps` beside it.
     ///
     /// # Errors
     /// Where one of them is no maximal element. All must be here.
     pub fn seen(
         &self,
-        chain: Option<ChainIdx>,
+        prev: Option<(ChainIdx, u64)>,
         deps: &[(ChainIdx, u64)],
     ) -> Result<Seen, Redundant> {
-        let prev = chain.and_then(|chain| {
-            let seq = self.len_of(chain);
-            Some((chain, seq, self.node(chain, seq)?))
-        });
+        let prev = prev.and_then(|(chain, seq)| Some((chain, seq, self.node(chain, seq)?)));
         let mut past = prev.map_or_else(Past::default, |(_, _, node)| node.past.clone());
         let mut genesis = prev.map_or(0, |(_, _, node)| node.genesis);
         for (dep_chain, dep_seq) in deps {

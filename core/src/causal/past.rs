@@ -88,6 +88,14 @@ impl Past {
             .map(|(at, seq)| (ChainIdx(u32::try_from(at).unwrap_or(u32::MAX)), seq))
     }
 
+    /// How many change sets it contains. What lies in a past contains fewer.
+    pub fn count(&self) -> u64 {
+        let (chain, seq) = self.own;
+        let beside = self.shared.get(chain.at()).copied().unwrap_or(0);
+        let shared = self.shared.iter().copied().fold(0, u64::saturating_add);
+        shared.saturating_sub(beside).saturating_add(seq)
+    }
+
     /// Whether everything in `other` is here too.
     pub fn covers(&self, other: &Past) -> bool {
         if Arc::ptr_eq(&self.shared, &other.shared) {
@@ -133,6 +141,10 @@ mod tests {
         left.join(&right);
         assert_eq!((left.seq(a), left.seq(ChainIdx(1)), left.seq(b)), (3, 0, 4));
         assert!(left.covers(&right));
+        assert_eq!(
+            (left.count(), right.count(), left.with(a, 9).count()),
+            (7, 4, 13)
+        );
         assert_eq!(left.with(a, 2), left);
         assert_eq!(left.iter().collect::<Vec<_>>(), vec![(a, 3), (b, 4)]);
     }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     changeset::{ControlPosition, RULES_VERSION},
+    hlc::Hlc,
     id::{ActorSalt, Chain, ChangeSetId, DocumentId, OriginId, SchemaId, UserId},
     judge::Hold,
 };
@@ -59,6 +60,7 @@ pub struct Standing {
     forks: BTreeMap<Slot, (ControlId, ChangeSetId)>,
     schemas: BTreeMap<SchemaId, u64>,
     erased: BTreeSet<ChangeSetId>,
+    pruned: BTreeMap<DocumentId, Hlc>,
     key_epoch: Option<u32>,
     key_fingerprints: BTreeMap<u32, [u8; 32]>,
 }
@@ -141,9 +143,11 @@ impl Standing {
             ControlBody::Erase { id: erased, .. } => {
                 self.erased.insert(*erased);
             }
-            ControlBody::Orderer { .. }
-            | ControlBody::ActivateRules { .. }
-            | ControlBody::PruneBefore { .. } => {}
+            ControlBody::PruneBefore { document, before } => {
+                let pruned = self.pruned.entry(*document).or_default();
+                *pruned = (*pruned).max(*before);
+            }
+            ControlBody::Orderer { .. } | ControlBody::ActivateRules { .. } => {}
         }
     }
 
@@ -240,9 +244,15 @@ impl Standing {
         self.forks.get(slot).map(|(_, winner)| *winner)
     }
 
-    /// Whether a record asks for a payload's erasure.
-    pub fn erased(&self, id: &ChangeSetId) -> bool {
-        self.erased.contains(id)
+    /// Whether a record asks for the erasure of a payload: by its id, or by a stamp below the first
+    /// entry of its log that stays.
+    pub fn erases(&self, document: &DocumentId, hlc: Hlc, id: &ChangeSetId) -> bool {
+        hlc < self.pruned(document) || self.erased.contains(id)
+    }
+
+    /// The stamp below which a log has been pruned; zero where it was not.
+    pub fn pruned(&self, document: &DocumentId) -> Hlc {
+        self.pruned.get(document).copied().unwrap_or_default()
     }
 
     /// The workspace key epoch in use; none: in clear.

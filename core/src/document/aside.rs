@@ -5,7 +5,7 @@ use super::Kept;
 use crate::{
     control::Excluded,
     id::{Chain, ChangeSetId},
-    judge::{Hold, Rule, Verdict},
+    judge::{ChainRule, Hold, Rule, Verdict},
     limits,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,35 @@ impl State {
     }
 }
 
+impl State {
+    /// Whether its reason lies in the change set itself, not in what it depends on or in a record.
+    pub(super) fn is_own(&self) -> bool {
+        match self {
+            State::Refused(rule) => {
+                !matches!(rule, Rule::Chain(ChainRule::DependsOnRefused { .. }))
+            }
+            State::Held(hold) => !matches!(hold, Hold::Dependency(_) | Hold::HeldDependency(_)),
+            State::Forked { .. } | State::Stuck => true,
+            State::Effective | State::Excluded(_) | State::Orphaned { .. } => false,
+        }
+    }
+
+    /// The dependency that decided.
+    fn decided_by(&self) -> Option<ChangeSetId> {
+        match self {
+            State::Orphaned { ancestor } => Some(*ancestor),
+            State::Refused(Rule::Chain(ChainRule::DependsOnRefused { id }))
+            | State::Held(Hold::HeldDependency(id)) => Some(*id),
+            State::Effective
+            | State::Held(_)
+            | State::Refused(_)
+            | State::Excluded(_)
+            | State::Forked { .. }
+            | State::Stuck => None,
+        }
+    }
+}
+
 /// A change set that does not count, and why.
 #[derive(Clone, Debug)]
 pub struct Aside {
@@ -57,6 +86,14 @@ pub struct Aside {
     pub kept: Kept,
     /// Why.
     pub state: State,
+}
+
+impl Aside {
+    /// Where it stands.
+    pub(super) fn key(&self) -> Key {
+        let header = self.kept.change.header();
+        (header.chain, header.seq, self.kept.change.id())
+    }
 }
 
 /// Whether the bound on what waits applies.
@@ -68,7 +105,8 @@ pub(super) enum Room {
     Rebuild,
 }
 
-type Key = (Chain, u64, ChangeSetId);
+/// Where one stands.
+pub(super) type Key = (Chain, u64, ChangeSetId);
 
 /// Everything set aside in one document.
 #[derive(Debug, Default)]
@@ -120,7 +158,8 @@ impl Asides {
         true
     }
 
-    fn remove(&mut self, key: &Key) -> Option<Aside> {
+    /// Takes one out.
+    pub(super) fn remove(&mut self, key: &Key) -> Option<Aside> {
         let aside = self.entries.remove(key)?;
         if let State::Held(hold) = &aside.state {
             self.held = self.held.saturating_sub(1);
@@ -135,6 +174,36 @@ impl Asides {
             }
         }
         Some(aside)
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Takes out these, and whatever was decided by them.
+    pub(super) fn remove_with_dependents(&mut self, keys: Vec<Key>) -> Vec<Kept> {
+        let mut out = Vec::new();
+        let mut next = keys;
+        while !next.is_empty() {
+            let gone: BTreeSet<ChangeSetId> = next.iter().map(|key| key.2).collect();
+            out.extend(next.iter().filter_map(|key| self.remove(key)));
+            let by_gone = |aside: &&Aside| {
+                let by = aside.state.decided_by();
+                by.is_some_and(|id| gone.contains(&id))
+            };
+            next = self.iter().filter(by_gone).map(Aside::key).collect();
+        }
+        out.into_iter().map(|aside| aside.kept).collect()
+    }
+
+    /// Says of what waits for `id` that it is here, but is itself held.
+    pub(super) fn hold(&mut self, id: &ChangeSetId) {
+        for key in self.waiting.get(id).into_iter().flatten() {
+            if let Some(aside) = self.entries.get_mut(key) {
+                aside.state = State::Held(Hold::HeldDependency(*id));
+            }
+        }
     }
 
     /// Takes out what waits for `id`.

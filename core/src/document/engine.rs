@@ -31,6 +31,8 @@ pub enum Judged {
     Update(Box<JudgedUpdate>),
     /// Of a log.
     Entry(JudgedEntry),
+    /// Of a log, erased by a control record.
+    Erased,
 }
 
 impl fmt::Debug for EngineDoc {
@@ -131,7 +133,7 @@ impl EngineDoc {
                     .into_iter()
                     .filter_map(|admitted| match admitted.judged {
                         Judged::Change(change) => Some(*change),
-                        Judged::Update(_) | Judged::Entry(_) => None,
+                        Judged::Update(_) | Judged::Entry(_) | Judged::Erased => None,
                     });
                 record.apply(changes.collect())
             }
@@ -139,7 +141,7 @@ impl EngineDoc {
                 .into_iter()
                 .map(|admitted| match admitted.judged {
                     Judged::Update(update) => body.apply(*update),
-                    Judged::Change(_) | Judged::Entry(_) => Ok(Vec::new()),
+                    Judged::Change(_) | Judged::Entry(_) | Judged::Erased => Ok(Vec::new()),
                 })
                 .collect(),
             EngineDoc::Log(log) => Ok(batch
@@ -148,7 +150,7 @@ impl EngineDoc {
                     Judged::Entry(entry) => {
                         vec![log.apply(admitted.id, admitted.chain, admitted.hlc, entry)]
                     }
-                    Judged::Change(_) | Judged::Update(_) => Vec::new(),
+                    Judged::Change(_) | Judged::Update(_) | Judged::Erased => Vec::new(),
                 })
                 .collect()),
         }

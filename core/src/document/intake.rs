@@ -1,10 +1,12 @@
 //! Taking change sets in: the quick path.
 
-use super::{Document, Event, Kept, State, aside::Room, engine::Admitted, route};
+use super::{
+    Document, Event, Judged, Kept, State, aside::Room, claim::Rival, engine::Admitted, route,
+};
 use crate::{
-    causal::Node,
-    changeset::{EngineKind, Header, Proof},
-    id::{Actor, ChainIdx, ChangeSetId},
+    causal::{Node, Seen},
+    changeset::{Header, Proof},
+    id::{ChainIdx, ChangeSetId},
     judge::{Candidate, ChainRule, Grounds, Hold, Place, Rule, Stop},
     limits,
     patch::{Cause, Patch, PatchSet},
@@ -33,16 +35,32 @@ pub(super) enum Taken {
     Aside(State),
     /// It was dropped.
     Dropped,
-    /// It may count in place of another one: the document is to be rebuilt.
-    Contest,
+    /// It goes before one that counts: the document is to be rebuilt.
+    Contest {
+        /// It.
+        id: ChangeSetId,
+        /// The one that counts.
+        over: ChangeSetId,
+    },
 }
 
-/// An engine's actor that a chain claims.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Claim {
-    pub(super) actor: Actor,
-    /// Named by a gateway, not derived.
-    pub(super) foreign: bool,
+/// What goes first of several change sets that want one place in a chain, or one actor: who had seen
+/// less, then the smaller id. What lies in a past always goes before what has it, so deciding in this
+/// order never has to be taken back.
+pub(super) type Rank = (u64, ChangeSetId);
+
+/// The rank of a change set that had seen this; one that named its past wrongly goes last.
+pub(super) fn rank_of(kept: &Kept, seen: &Result<Seen, State>) -> Rank {
+    let count = seen.as_ref().map_or(u64::MAX, |seen| seen.past.count());
+    (count, kept.change.id())
+}
+
+/// A change set whose past is here and counts.
+pub(super) struct Ready {
+    pub(super) kept: Kept,
+    /// Its past, or what is wrong with it.
+    pub(super) seen: Result<Seen, State>,
+    pub(super) rank: Rank,
 }
 
 impl Document {
@@ -57,21 +75,17 @@ impl Document {
             let id = kept.change.id();
             let header = kept.change.header();
             places.push((header.chain, header.seq, id));
-            match self.take(kept, grounds, Room::Bounded) {
+            let taken = self.take(kept, grounds);
+            work.extend(self.after(&taken, &id, grounds));
+            match taken {
                 Taken::Accepted(change) => {
                     received.states.push((id, State::Effective));
                     admitted.push(change);
-                    work.extend(self.asides.wake(&id));
                 }
                 Taken::Known => received.states.push((id, State::Effective)),
-                Taken::Aside(state) => {
-                    if !matches!(state, State::Held(_)) {
-                        work.extend(self.asides.wake(&id));
-                    }
-                    received.states.push((id, state));
-                }
+                Taken::Aside(state) => received.states.push((id, state)),
                 Taken::Dropped => received.dropped.push(id),
-                Taken::Contest => contest = true,
+                Taken::Contest { .. } => contest = true,
             }
         }
         if contest {
@@ -138,77 +152,119 @@ impl Document {
     }
 
     /// Takes one change set in, without applying it.
-    pub(super) fn take(&mut self, kept: Kept, grounds: &Grounds<'_>, room: Room) -> Taken {
+    fn take(&mut self, kept: Kept, grounds: &Grounds<'_>) -> Taken {
+        match self.screen(kept, grounds, Room::Bounded) {
+            Ok(ready) => self.decide(ready, grounds, Room::Bounded),
+            Err(taken) => taken,
+        }
+    }
+
+    /// Whether a change set can be decided: nothing excludes it, and what it depends on counts.
+    pub(super) fn screen(
+        &mut self,
+        mut kept: Kept,
+        grounds: &Grounds<'_>,
+        room: Room,
+    ) -> Result<Ready, Taken> {
         let header = kept.change.header();
         let (chain, seq, id) = (header.chain, header.seq, kept.change.id());
-        let slot = self.slot(chain, seq);
-        let at = self.graph.chain(&chain);
         if let Some(aside) = self.asides.get(&chain, seq, &id) {
-            return Taken::Aside(aside.state.clone());
-        }
-        if let Some(excluded) = grounds.standing.excludes(&slot, &id) {
-            return self.set_aside(kept, State::Excluded(excluded), room);
-        }
-        if let Some(node) = at.and_then(|at| self.graph.node(at, seq)) {
-            if node.id == id {
-                if let Some(at) = at {
-                    self.prove(at, seq, kept.proof);
-                }
-                return Taken::Known;
+            let fills = aside.state == State::Held(Hold::Payload);
+            if !fills || kept.change.payload().bytes().is_none() {
+                return Err(Taken::Aside(aside.state.clone()));
             }
-            let (winner, contest) = (node.id, id < node.id && room == Room::Bounded);
-            let taken = self.set_aside(kept, State::Forked { winner }, room);
-            return if contest { Taken::Contest } else { taken };
+            self.asides.remove(&(chain, seq, id));
         }
-        if at.is_none()
-            && let Some((winner, before)) = self.rival(&kept, grounds)
+        if grounds.erases(&kept.change) {
+            kept.change.erase();
+        }
+        if let Some(excluded) = grounds.standing.excludes(&self.slot(chain, seq), &id) {
+            return Err(self.set_aside(kept, State::Excluded(excluded), room));
+        }
+        let at = self.graph.chain(&chain);
+        let known = at.and_then(|at| Some((at, self.graph.node(at, seq)?)));
+        if let Some((at, _)) = known.filter(|(_, node)| node.id == id) {
+            self.prove(at, seq, kept.proof);
+            return Err(Taken::Known);
+        }
+        match self.resolve(kept.change.header()) {
+            Ok(seen) => {
+                let rank = rank_of(&kept, &seen);
+                Ok(Ready { kept, seen, rank })
+            }
+            Err(state) => Err(self.set_aside(kept, state, room)),
+        }
+    }
+
+    /// Decides over a change set whose past counts.
+    pub(super) fn decide(&mut self, ready: Ready, grounds: &Grounds<'_>, room: Room) -> Taken {
+        let Ready { kept, seen, rank } = ready;
+        let header = kept.change.header();
+        let (chain, seq, id) = (header.chain, header.seq, kept.change.id());
+        let at = self.graph.chain(&chain);
+        if let Some(node) = at.and_then(|at| self.graph.node(at, seq)) {
+            let (winner, contest) = (node.id, rank < (node.past.count(), node.id));
+            return self.fork(kept, winner, contest, room);
+        }
+        if let (None, Ok(seen)) = (at, &seen)
+            && let Some(rival) = self.rival(&kept, rank, seen, grounds)
         {
-            let contest = before && room == Room::Bounded;
-            let taken = self.set_aside(kept, State::Forked { winner }, room);
-            return if contest { Taken::Contest } else { taken };
+            return match rival {
+                Rival::InPast(id) => {
+                    let rule = ChainRule::ActorTaken { id };
+                    self.set_aside(kept, State::Refused(rule.into()), room)
+                }
+                Rival::Beside { winner, contest } => self.fork(kept, winner, contest, room),
+            };
         }
         if self.stuck.contains(&id) {
             return self.set_aside(kept, State::Stuck, room);
         }
-        match self.judge(&kept, at, grounds) {
+        match seen.and_then(|seen| self.judge(&kept, at, seen, grounds)) {
             Ok(admitted) => {
                 self.keep(admitted.chain, kept);
-                // Others in its slot were looked at before it came; a rebuild says of each what it
-                // would say in any order.
-                let crowded = self.asides.in_slot(&chain, seq).next().is_some();
-                if crowded && room == Room::Bounded {
-                    return Taken::Contest;
-                }
                 Taken::Accepted(admitted)
             }
             Err(state) => self.set_aside(kept, state, room),
         }
     }
 
-    /// The actor that a chain's first change set claims; none where it claims none.
-    pub(super) fn claim(&self, kept: &Kept, grounds: &Grounds<'_>) -> Option<Claim> {
-        let header = kept.change.header();
-        if header.seq != 1 || header.engine == EngineKind::Log {
-            return None;
+    /// Sets aside what another one stands in the way of. `contest`: that one would have to give way.
+    pub(super) fn fork(
+        &mut self,
+        kept: Kept,
+        winner: ChangeSetId,
+        contest: bool,
+        room: Room,
+    ) -> Taken {
+        let id = kept.change.id();
+        let taken = self.set_aside(kept, State::Forked { winner }, room);
+        match contest {
+            true => Taken::Contest { id, over: winner },
+            false => taken,
         }
-        let cleared = grounds.clear(&kept.change, None).ok()?;
-        Some(Claim {
-            actor: cleared.writer.actor,
-            foreign: header.actor.is_some(),
-        })
     }
 
-    /// Another chain that has the actor which a new chain claims: its first change set, and whether
-    /// the new one goes before it.
-    fn rival(&self, kept: &Kept, grounds: &Grounds<'_>) -> Option<(ChangeSetId, bool)> {
-        let claim = self.claim(kept, grounds)?;
-        let (at, _) = self
-            .graph
-            .lines()
-            .find(|(_, line)| line.writer.actor == claim.actor)?;
-        let (first, has) = (self.graph.node(at, 1)?, self.kept(at, 1)?);
-        let rank = (has.change.header().actor.is_some(), first.id);
-        Some((first.id, (claim.foreign, kept.change.id()) < rank))
+    /// One was decided: what waits for it, and what has to be looked at again.
+    pub(super) fn after(
+        &mut self,
+        taken: &Taken,
+        id: &ChangeSetId,
+        grounds: &Grounds<'_>,
+    ) -> Vec<Kept> {
+        match taken {
+            Taken::Accepted(admitted) => {
+                let mut work = self.crowded_out(admitted.chain, grounds);
+                work.extend(self.asides.wake(id));
+                work
+            }
+            Taken::Aside(State::Held(_)) => {
+                self.asides.hold(id);
+                Vec::new()
+            }
+            Taken::Aside(_) => self.asides.wake(id),
+            Taken::Known | Taken::Dropped | Taken::Contest { .. } => Vec::new(),
+        }
     }
 
     /// Keeps an effective change set, in step with the graph.
@@ -232,9 +288,7 @@ impl Document {
 
     /// Keeps the proof of a change set whose proof was not here.
     pub(super) fn prove(&mut self, chain: ChainIdx, seq: u64, proof: Option<Proof>) {
-        let line = self.kept.get_mut(chain.at());
-        let at = seq.checked_sub(1).and_then(|at| usize::try_from(at).ok());
-        if let Some(kept) = line.zip(at).and_then(|(line, at)| line.get_mut(at)) {
+        if let Some(kept) = self.kept_mut(chain, seq) {
             kept.proof = kept.proof.take().or(proof);
         }
     }
@@ -244,6 +298,7 @@ impl Document {
         &mut self,
         kept: &Kept,
         at: Option<ChainIdx>,
+        seen: Seen,
         grounds: &Grounds<'_>,
     ) -> Result<Admitted, State> {
         let header = kept.change.header();
@@ -251,22 +306,10 @@ impl Document {
             .and_then(|at| self.graph.line(at))
             .map(|line| &line.writer);
         let cleared = grounds.clear(&kept.change, known).map_err(State::from)?;
-        let deps = self.resolve(header)?;
-        if at.is_none() && self.graph.lines().count() >= limits::CHAINS_MAX {
-            return Err(State::Refused(
-                ChainRule::Chains {
-                    max: limits::CHAINS_MAX as u64,
-                }
-                .into(),
-            ));
+        if at.is_none() && seen.past.iter().count() >= limits::CHAINS_MAX {
+            let max = limits::CHAINS_MAX as u64;
+            return Err(State::Refused(ChainRule::Chains { max }.into()));
         }
-        let seen = self.graph.seen(at, &deps).map_err(|redundant| {
-            let id = self
-                .graph
-                .node(redundant.chain, redundant.seq)
-                .map_or(kept.change.id(), |node| node.id);
-            State::Refused(ChainRule::Redundant { id }.into())
-        })?;
         let before = at.and_then(|at| self.graph.node(at, self.graph.len_of(at)));
         if before.is_some_and(|node| header.hlc <= node.hlc) {
             return Err(State::Refused(ChainRule::Stamp.into()));
@@ -296,14 +339,16 @@ impl Document {
             genesis_before: seen.genesis,
             schema: cleared.schema,
         };
-        let candidate = Candidate {
-            place: &place,
-            payload: &cleared.payload,
+        let judged = match &cleared.payload {
+            None => Judged::Erased,
+            Some(payload) => {
+                let place = &place;
+                let candidate = Candidate { place, payload };
+                self.engine
+                    .judge(&self.part, &candidate)
+                    .map_err(State::Refused)?
+            }
         };
-        let judged = self
-            .engine
-            .judge(&self.part, &candidate)
-            .map_err(State::Refused)?;
         route::judge(header, &place.schema, &judged).map_err(Rule::from)?;
         self.engine.admit(&judged);
         let chain = self.graph.intern(cleared.writer);
@@ -322,28 +367,22 @@ impl Document {
         })
     }
 
-    /// The dependencies' places; all must be effective, and the one before it in its chain too.
-    fn resolve(&self, header: &Header) -> Result<Vec<(ChainIdx, u64)>, State> {
-        let mut places = Vec::with_capacity(header.deps.len());
+    /// What its author had seen; all of it must count, the one before it in its chain too.
+    pub(super) fn resolve(&self, header: &Header) -> Result<Result<Seen, State>, State> {
+        let mut deps = Vec::with_capacity(header.deps.len());
+        let mut before = None;
         let mut missing = None;
-        let prev = header
-            .seq
-            .checked_sub(1)
-            .filter(|seq| *seq > 0)
-            .zip(header.prev);
+        let prev = header.seq.checked_sub(1).zip(header.prev);
         let prev = prev.map(|(seq, id)| (header.chain, seq, id));
-        for (chain, seq, id) in prev
-            .into_iter()
-            .chain(header.deps.iter().map(|d| (d.chain, d.seq, d.id)))
-        {
+        let named = header.deps.iter().map(|dep| (dep.chain, dep.seq, dep.id));
+        for (chain, seq, id) in prev.into_iter().chain(named) {
             let at = self.graph.chain(&chain);
             let node = at.and_then(|at| Some((at, self.graph.node(at, seq)?)));
             match node {
-                Some((at, node)) if node.id == id => {
-                    if chain != header.chain {
-                        places.push((at, seq));
-                    }
-                }
+                Some((at, node)) if node.id == id => match chain == header.chain {
+                    true => before = Some((at, seq)),
+                    false => deps.push((at, seq)),
+                },
                 Some(_) | None => {
                     let state = self.absent(chain, seq, id);
                     if rank(&state) > missing.as_ref().map_or(0, rank) {
@@ -352,8 +391,15 @@ impl Document {
                 }
             }
         }
-        places.sort_unstable();
-        missing.map_or(Ok(places), Err)
+        if let Some(state) = missing {
+            return Err(state);
+        }
+        deps.sort_unstable();
+        Ok(self.graph.seen(before, &deps).map_err(|redundant| {
+            let node = self.graph.node(redundant.chain, redundant.seq);
+            let id = node.map_or(ChangeSetId([0; 32]), |node| node.id);
+            State::Refused(ChainRule::Redundant { id }.into())
+        }))
     }
 
     /// What becomes of a change set whose dependency is not effective.
@@ -412,13 +458,13 @@ impl Document {
     }
 }
 
-/// Which of several absent dependencies decides: a refusal is for ever, an exclusion lasts while
-/// its record does, an absence only until it arrives.
+/// Which of several absent dependencies decides. One that is undecided comes first: an answer that
+/// another dependency can still change would hang on the order of arrival.
 fn rank(state: &State) -> u8 {
     match state {
-        State::Refused(_) => 3,
-        State::Excluded(_) | State::Forked { .. } | State::Orphaned { .. } => 2,
-        State::Held(_) | State::Stuck | State::Effective => 1,
+        State::Held(_) | State::Stuck | State::Effective => 3,
+        State::Refused(_) => 2,
+        State::Excluded(_) | State::Forked { .. } | State::Orphaned { .. } => 1,
     }
 }
 

@@ -7,8 +7,10 @@
 
 mod alone;
 mod aside;
+mod claim;
 mod edit;
 mod engine;
+mod erase;
 mod intake;
 mod rebuild;
 mod route;
@@ -197,6 +199,11 @@ impl Document {
     pub fn kept(&self, chain: ChainIdx, seq: u64) -> Option<&Kept> {
         let at = usize::try_from(seq.checked_sub(1)?).ok()?;
         self.kept.get(chain.at())?.get(at)
+    }
+
+    fn kept_mut(&mut self, chain: ChainIdx, seq: u64) -> Option<&mut Kept> {
+        let at = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.kept.get_mut(chain.at())?.get_mut(at)
     }
 
     /// What is here but does not count, and why.

@@ -30,7 +30,7 @@ impl Judged {
     pub fn route(&self, schema: &Schema, part: &str) -> Vec<(String, Value)> {
         match self {
             Judged::Change(change) => written(schema, part, &change.registers),
-            Judged::Update(_) | Judged::Entry(_) => Vec::new(),
+            Judged::Update(_) | Judged::Entry(_) | Judged::Erased => Vec::new(),
         }
     }
 }

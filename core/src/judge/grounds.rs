@@ -49,8 +49,9 @@ pub struct Cleared<'a> {
     pub schema: Arc<Schema>,
     /// Who writes its chain.
     pub writer: Writer,
-    /// The engine's bytes, opened where they were sealed.
-    pub payload: Cow<'a, [u8]>,
+    /// The engine's bytes, opened where they were sealed. None: of a log's entry that a control record
+    /// erases, so nobody can ask what they were.
+    pub payload: Option<Cow<'a, [u8]>>,
 }
 
 impl<'a> Grounds<'a> {
@@ -186,15 +187,29 @@ impl<'a> Grounds<'a> {
         Ok(schema.judge_writer(part, writer)?)
     }
 
+    /// Whether a control record erases a log's entry. Its change set then counts by its header alone,
+    /// so that who never had the payload agrees with who had it, whatever it was. What others built
+    /// on, the changes of records and bodies, goes only when a snapshot has taken its place.
+    pub fn erases(&self, change: &ChangeSet) -> bool {
+        let header = change.header();
+        header.engine == EngineKind::Log
+            && self
+                .standing
+                .erases(&header.document(), header.hlc, &change.id())
+    }
+
     /// The engine's bytes.
-    fn payload<'c>(&self, change: &'c ChangeSet) -> Result<Cow<'c, [u8]>, Stop> {
+    fn payload<'c>(&self, change: &'c ChangeSet) -> Result<Option<Cow<'c, [u8]>>, Stop> {
+        if self.erases(change) {
+            return Ok(None);
+        }
         let bytes = change.payload().bytes().ok_or(Stop::Hold(Hold::Payload))?;
         let Some(epoch) = change.header().key_epoch else {
-            return Ok(Cow::Borrowed(bytes));
+            return Ok(Some(Cow::Borrowed(bytes)));
         };
         let key = self.keys.get(&epoch).ok_or(Stop::Hold(Hold::Key(epoch)))?;
         match decrypt(change, key) {
-            Ok(opened) => Ok(Cow::Owned(opened)),
+            Ok(opened) => Ok(Some(Cow::Owned(opened))),
             Err(OpenError::Refused(rule)) => Err(rule.into()),
             Err(OpenError::KeyEpoch { .. }) => Err(Stop::Hold(Hold::Key(epoch))),
             Err(OpenError::InClear | OpenError::Husk) => Err(Stop::Hold(Hold::Payload)),

@@ -82,6 +82,15 @@ pub enum ChainRule {
         /// The bound.
         max: u64,
     },
+    /// Its chain begins under an actor that a chain in its past has.
+    #[error(
+        "its chain begins under the engine's actor of change set {id}, which it had seen: let the \
+         client take a new id"
+    )]
+    ActorTaken {
+        /// The first change set of the chain that has it.
+        id: ChangeSetId,
+    },
 }
 
 impl ChainRule {
@@ -100,6 +109,7 @@ impl ChainRule {
             ChainRule::OtherKind { .. } => "other-kind",
             ChainRule::Workspace => "workspace",
             ChainRule::Chains { .. } => "chains",
+            ChainRule::ActorTaken { .. } => "actor-taken",
         }
     }
 }

@@ -73,6 +73,18 @@ impl LogDoc {
         }
     }
 
+    /// Takes out an entry that a control record erased.
+    pub fn forget(&mut self, hlc: Hlc, id: ChangeSetId) -> Option<Patch> {
+        self.entries.remove(&(hlc, id))?;
+        // Old entries are erased more often than new ones.
+        let before = self.entries.range(..(hlc, id)).count();
+        Some(Patch::Remove {
+            path: Vec::new(),
+            at: u32::try_from(before).unwrap_or(u32::MAX),
+            count: 1,
+        })
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -5,8 +5,9 @@ use crate::{
     changeset::{ChangeSet, SealError, Verified, seal_verified},
     control::{Excluded, Slot},
     document::{self, Document, Draft, EditError, Edited},
+    hlc::Hlc,
     id::{Actor, ChangeSetId, DocumentId, EntityId, ViewId, automerge_actor, yrs_client},
-    judge::{ChainRule, Writer},
+    judge::{ChainRule, Grounds, Writer},
     limits,
     schema::{PartShape, Residency, Schema},
 };
@@ -52,6 +53,12 @@ pub enum WriteError {
     NoKey {
         /// The epoch.
         epoch: u32,
+    },
+    /// The log has been pruned up to a stamp that the clock here has not reached.
+    #[error("the log keeps entries from {before} on only: set the device's clock")]
+    Pruned {
+        /// The stamp.
+        before: Hlc,
     },
     /// The control log excludes whatever the writer's chain would go on with.
     #[error(
@@ -123,12 +130,29 @@ impl Replica {
             replaces,
             view,
         };
+        let before = self.standing.pruned(&id);
+        if matches!(draft, Draft::Entry(_)) && pen.hlc < before {
+            return Err(WriteError::Pruned { before });
+        }
         let Some(document) = self.documents.get_mut(&id) else {
             return Err(WriteError::UnknownKind {
                 kind: kind.to_owned(),
             });
         };
-        let mut edited = document.write(&pen, draft)?;
+        let grounds = Grounds {
+            workspace: self.workspace,
+            standing: &self.standing,
+            schemas: &self.schemas,
+            keys: &self.keys,
+        };
+        let aside = document.make_way(&pen.writer, &grounds);
+        let written = document.write(&pen, draft);
+        let rebuilt = match aside.is_empty() {
+            true => None,
+            false => document.settle(&aside, &grounds).pop(),
+        };
+        let mut edited = written?;
+        edited.event = rebuilt.or(edited.event);
         let asked = Asked::of(draft, edited.noted.take());
         self.open.push(Open {
             document: id,

@@ -89,12 +89,15 @@ impl Replica {
     }
 
     /// Takes change sets of one document in.
-    fn receive_in(&mut self, id: DocumentId, batch: Vec<Kept>, intake: &mut Intake) {
-        if !self.documents.contains_key(&id) && !self.open_document(id, &batch) {
-            for kept in batch {
-                self.wait_outside(id, kept, intake);
+    fn receive_in(&mut self, id: DocumentId, mut batch: Vec<Kept>, intake: &mut Intake) {
+        if !self.documents.contains_key(&id) {
+            if !self.open_document(id, &batch) {
+                for kept in batch {
+                    self.wait_outside(id, kept, intake);
+                }
+                return;
             }
-            return;
+            batch.splice(..0, self.homeless.remove(&id).unwrap_or_default());
         }
         let grounds = Grounds {
             workspace: self.workspace,
@@ -123,7 +126,9 @@ impl Replica {
         };
         let waiting = self.homeless.entry(document).or_default();
         let known = waiting.iter().any(|other| other.change.id() == id);
-        if matches!(state, State::Held(_)) && !known {
+        // What is refused is kept too: when the document opens, it says of it what it would have said
+        // had it been open.
+        if !known {
             if waiting.len() >= limits::PARKED_MAX {
                 intake.dropped.push(id);
                 return;
@@ -186,6 +191,9 @@ impl Replica {
                 }
                 self.settle_schemas(&mut intake);
                 self.review(history, &mut intake);
+                for signed in &news {
+                    self.erase(&signed.record.body, &mut intake);
+                }
             }
             Added::Turned => {
                 self.standing = Standing::of(&self.control);
@@ -277,6 +285,39 @@ impl Replica {
         }
         for (id, batch) in std::mem::take(&mut self.homeless) {
             self.receive_in(id, batch, intake);
+        }
+    }
+
+    /// Erases what a record names.
+    fn erase(&mut self, body: &ControlBody, intake: &mut Intake) {
+        let id = match body {
+            ControlBody::Erase { slot, .. } => slot.document,
+            ControlBody::PruneBefore { document, .. } => *document,
+            ControlBody::Found { .. }
+            | ControlBody::Orderer { .. }
+            | ControlBody::Member { .. }
+            | ControlBody::Role { .. }
+            | ControlBody::Revoke { .. }
+            | ControlBody::ActivateSchema { .. }
+            | ControlBody::ActivateRules { .. }
+            | ControlBody::Refuse { .. }
+            | ControlBody::Fork { .. }
+            | ControlBody::KeyEpoch { .. } => return,
+        };
+        let grounds = Grounds {
+            workspace: self.workspace,
+            standing: &self.standing,
+            schemas: &self.schemas,
+            keys: &self.keys,
+        };
+        for kept in self.homeless.get_mut(&id).into_iter().flatten() {
+            if grounds.erases(&kept.change) {
+                kept.change.erase();
+            }
+        }
+        if let Some(document) = self.documents.get_mut(&id) {
+            let events = document.erase(&grounds).into_iter();
+            intake.events.extend(events.map(|event| (id, event)));
         }
     }
 

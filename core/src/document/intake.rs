@@ -278,7 +278,7 @@ impl Document {
         }
     }
 
-    fn set_aside(&mut self, kept: Kept, state: State, room: Room) -> Taken {
+    pub(super) fn set_aside(&mut self, kept: Kept, state: State, room: Room) -> Taken {
         if self.asides.insert(kept, state.clone(), room) {
             Taken::Aside(state)
         } else {

@@ -2,7 +2,7 @@
 //! seen less before what had seen more. What counts then is what would count in any order of arrival.
 
 use super::{
-    Document, Event, Kept,
+    Document, Event, Kept, State,
     aside::Room,
     engine::{Admitted, EngineDoc},
     intake::{Rank, Ready, Taken},
@@ -10,8 +10,15 @@ use super::{
 use crate::{causal::Graph, id::ChangeSetId, judge::Grounds};
 use std::collections::{BTreeMap, VecDeque};
 
-/// First change sets of gateways' chains that give their actor up, each with the one that derives it.
-type GivenUp = BTreeMap<ChangeSetId, ChangeSetId>;
+/// Who has an actor that a gateway named and another chain derives, as far as it is settled.
+#[derive(Default)]
+struct Actors {
+    /// First change sets of gateways' chains that give it up, each with the one that derives it.
+    given_up: BTreeMap<ChangeSetId, ChangeSetId>,
+    /// Those that derive it but do not count themselves, with what is said of them: for these nobody
+    /// gives it up.
+    idle: BTreeMap<ChangeSetId, State>,
+}
 
 impl Document {
     /// Makes the document anew.
@@ -49,22 +56,34 @@ impl Document {
 
     /// Judges everything that is here again, from nothing, and answers what is to be applied.
     fn replay(&mut self, grounds: &Grounds<'_>) -> Vec<Admitted> {
-        let mut given_up = GivenUp::new();
+        let mut actors = Actors::default();
         loop {
-            match self.replay_without(&given_up, grounds) {
-                Ok(admitted) => return admitted,
-                Err((derived, foreign)) => given_up.insert(foreign, derived),
-            };
+            match self.replay_with(&actors, grounds) {
+                Err((derived, foreign)) => {
+                    actors.given_up.insert(foreign, derived);
+                }
+                Ok(admitted) => {
+                    let idle = actors.given_up.iter().find_map(|(foreign, derived)| {
+                        let state = self.state_of(derived)?;
+                        (state != State::Effective).then_some((*foreign, *derived, state))
+                    });
+                    let Some((foreign, derived, state)) = idle else {
+                        return admitted;
+                    };
+                    actors.given_up.remove(&foreign);
+                    actors.idle.insert(derived, state);
+                }
+            }
         }
     }
 
-    /// The same, while some give their actor up.
+    /// The same, as far as actors are settled.
     ///
     /// # Errors
-    /// The next that has to, after the one that derives the actor.
-    fn replay_without(
+    /// One that derives its actor, and the one that would have to give it up.
+    fn replay_with(
         &mut self,
-        given_up: &GivenUp,
+        actors: &Actors,
         grounds: &Grounds<'_>,
     ) -> Result<Vec<Admitted>, (ChangeSetId, ChangeSetId)> {
         let mut pool: VecDeque<Kept> = std::mem::take(&mut self.kept)
@@ -94,9 +113,10 @@ impl Document {
                 return contest.map_or(Ok(admitted), Err);
             };
             let id = one.kept.change.id();
-            let taken = match given_up.get(&id) {
-                Some(winner) => self.fork(one.kept, *winner, false, Room::Rebuild),
-                None => self.decide(one, grounds, Room::Rebuild),
+            let taken = match (actors.given_up.get(&id), actors.idle.get(&id)) {
+                (Some(winner), _) => self.fork(one.kept, *winner, false, Room::Rebuild),
+                (None, Some(state)) => self.set_aside(one.kept, state.clone(), Room::Rebuild),
+                (None, None) => self.decide(one, grounds, Room::Rebuild),
             };
             pool.extend(self.after(&taken, &id, grounds));
             match taken {

@@ -8,7 +8,7 @@ use anabranch_core::{
     control::{ControlBody, RefuseReason},
     document::{Draft, State},
     id::{EntityId, Epoch},
-    replica::Why,
+    replica::{Why, WriteError},
     schema::catalogue,
     value::Value,
 };
@@ -267,4 +267,37 @@ fn a_device_that_was_revoked_gets_its_excluded_work_back_and_writes_nothing_more
         session.lab.stations[0].replica.digest(),
         session.lab.stations[1].replica.digest()
     );
+}
+
+/// What an undo took back shows again when what both stood on is refused, and that is said: the step that
+/// was last then is another one now.
+#[test]
+fn an_undo_on_refused_work_is_not_repeated_and_comes_back_as_such() {
+    let mut session = Session::new(9, 1);
+    let page = session.entity("page");
+    session.title(0, page, "refused");
+    let x = session.flush(0).remove(0);
+    let tags = [add("tags", "kept")];
+    session.ops_at(0, NOW + 10_000, "page", page, &tags);
+    session
+        .write_at(0, NOW + 20_000, "page", page, "record", &Draft::Undo)
+        .unwrap();
+    let (slot, id) = (slot_of(&x), x.change.id());
+    session.settle();
+    session.lab.record(ControlBody::Refuse {
+        slot,
+        id,
+        reason: RefuseReason::Quota,
+    });
+    let rebased = session.lab.stations[0]
+        .replica
+        .rebase(NOW + 30_000)
+        .unwrap();
+    assert_eq!((rebased.returned.len(), rebased.again.len()), (1, 1));
+    assert!(matches!(
+        rebased.failed[..],
+        [(_, WriteError::StepNotRepeated)]
+    ));
+    let document = session.lab.stations[0].replica.document(&page, "record");
+    assert_eq!(common::tags(document.unwrap()), ["kept"]);
 }

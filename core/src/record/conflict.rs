@@ -13,7 +13,7 @@ pub struct Conflict {
     /// The value that readers see until someone decides; null where it is a deletion.
     pub shown: Value,
     /// Every value, the shown one first, then by falling (HLC, origin). Writing one of them into
-    /// the field ends the conflict.
+    /// the field ends the conflict; that of a `once` field stays, since the field does.
     pub candidates: Vec<Contender>,
 }
 

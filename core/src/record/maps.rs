@@ -96,6 +96,11 @@ impl<'a, 's> Writes<'a, 's> {
         raw: &RawOp<'a>,
         ops: &mut Ops<'a>,
     ) -> Result<(), Rule> {
+        let deletes = raw.action == Action::Put && raw.value == Scalar::Null;
+        if deletes {
+            self.write_key(object, key, Kind::Put, raw, ops)?;
+            return self.trace(object, key, Trace::Field);
+        }
         if raw.action != Action::MakeMap {
             return Err(self.forbidden(object, Some(key), Forbids::GroupPart));
         }

@@ -10,7 +10,7 @@ pub type FieldPath = Vec<String>;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum RecordOp {
     /// Writes a register (`lww`, `keep`, `once`, a key of an open map) or a whole group (a map
-    /// value). Null deletes a `lww` or `keep` register. On `keep` this also resolves a conflict.
+    /// value). Null deletes a `lww` or `keep` register or a group. On `keep` this also resolves a conflict.
     Put {
         /// The field.
         field: FieldPath,

@@ -18,7 +18,7 @@ use crate::{
     value::Value,
 };
 use automerge::{ChangeHash, ObjId, ObjType, ROOT, ReadDoc, ScalarValue};
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 /// A point at which a record is read; none: now.
 pub(crate) struct Point<'d> {
@@ -138,9 +138,8 @@ impl<D: ReadDoc> Reader<'_, D> {
             }
             MergeRule::Once(_) => {
                 let written = self.values(spots);
-                let first = rules::once(&written, self.numbers)?;
-                found.written.insert(path.clone(), first.stamp.written());
-                Some(first.value.clone())
+                let first = rules::once(&written, self.numbers)?.clone();
+                contend(first, written, path, found)
             }
             MergeRule::Open(_) => Some(self.open(spots, path, found)),
             MergeRule::Map(fields) => Some(self.map(fields, spots, path, found)),
@@ -170,31 +169,8 @@ impl<D: ReadDoc> Reader<'_, D> {
         path: &FieldPath,
         found: &mut Found,
     ) -> Option<Value> {
-        let shown = rules::lww(&written)?;
-        let value = shown.value.clone();
-        found.written.insert(path.clone(), shown.stamp.written());
-        if written.iter().any(|other| other.value != value) {
-            let mut contenders: Vec<(Stamp, Contender)> = written
-                .into_iter()
-                .map(|one| {
-                    let by = one.stamp.written();
-                    (
-                        one.stamp,
-                        Contender {
-                            value: one.value,
-                            by,
-                        },
-                    )
-                })
-                .collect();
-            contenders.sort_by_key(|(stamp, _)| std::cmp::Reverse(*stamp));
-            found.conflicts.push(Conflict {
-                field: path.clone(),
-                shown: value.clone(),
-                candidates: contenders.into_iter().map(|(_, one)| one).collect(),
-            });
-        }
-        (value != Value::Null).then_some(value)
+        let shown = rules::lww(&written)?.clone();
+        contend(shown, written, path, found)
     }
 
     /// Everything visible under some keys, each with the stamp of its change.
@@ -272,4 +248,37 @@ impl<D: ReadDoc> Reader<'_, D> {
         }
         rules::unreplaced(all, |newer, older| self.history.saw(newer, older))
     }
+}
+
+/// A value that shows, and the conflict with the others.
+fn contend(
+    shown: Candidate<Value>,
+    written: Vec<Candidate<Value>>,
+    path: &FieldPath,
+    found: &mut Found,
+) -> Option<Value> {
+    let value = shown.value;
+    found.written.insert(path.clone(), shown.stamp.written());
+    if written.iter().any(|other| other.value != value) {
+        let mut contenders: Vec<(Stamp, Contender)> = written
+            .into_iter()
+            .map(|one| {
+                let by = one.stamp.written();
+                (
+                    one.stamp,
+                    Contender {
+                        value: one.value,
+                        by,
+                    },
+                )
+            })
+            .collect();
+        contenders.sort_by_key(|(stamp, _)| (*stamp != shown.stamp, Reverse(*stamp)));
+        found.conflicts.push(Conflict {
+            field: path.clone(),
+            shown: value.clone(),
+            candidates: contenders.into_iter().map(|(_, one)| one).collect(),
+        });
+    }
+    (value != Value::Null).then_some(value)
 }

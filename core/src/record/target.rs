@@ -178,7 +178,7 @@ fn instead(rule: &MergeRule) -> &'static str {
     match rule {
         MergeRule::Lww(_) | MergeRule::Keep(_) => "put a value, or null to delete it",
         MergeRule::Once(_) => "put a value once",
-        MergeRule::Group(_) => "put all its values as one map",
+        MergeRule::Group(_) => "put all its values as one map, or null to delete it",
         MergeRule::Counter => "increment it",
         MergeRule::Set(_) => "add and remove elements",
         MergeRule::List(_) => "insert and delete entries",

@@ -54,6 +54,9 @@ pub enum WriteError {
         /// The epoch.
         epoch: u32,
     },
+    /// An undo or redo stood on something excluded.
+    #[error("an undo or redo is not made again: what it took back shows again, take it back anew")]
+    StepNotRepeated,
     /// The log has been pruned up to a stamp that the clock here has not reached.
     #[error("the log keeps entries from {before} on only: set the device's clock")]
     Pruned {

@@ -45,6 +45,9 @@ pub enum Asked {
     Body(Noted),
     /// Of a log.
     Entry(Entry),
+    /// That the view's last step be taken back, or that be taken back. It is not made again: which step
+    /// was the last has changed.
+    Step,
 }
 
 impl Intent {
@@ -55,13 +58,13 @@ impl Intent {
 }
 
 impl Asked {
-    /// What a draft asked. None for undo and redo: what they take back is itself made again or not.
+    /// What a draft asked; none where a body's engine noted nothing.
     pub(super) fn of(draft: &Draft<'_>, noted: Option<Noted>) -> Option<Asked> {
         match draft {
             Draft::Record(ops) => Some(Asked::Record(ops.to_vec())),
             Draft::Entry(entry) => Some(Asked::Entry((*entry).clone())),
             Draft::Body(_) | Draft::Replay(..) => noted.map(Asked::Body),
-            Draft::Undo | Draft::Redo => None,
+            Draft::Undo | Draft::Redo => Some(Asked::Step),
         }
     }
 }
@@ -252,6 +255,7 @@ impl Replica {
             Asked::Record(ops) => Draft::Record(ops),
             Asked::Entry(entry) => Draft::Entry(entry),
             Asked::Body(noted) => Draft::Replay(&noted.intents, map),
+            Asked::Step => return Err(WriteError::StepNotRepeated),
         };
         let (document, edited) = self.write_again(
             now_ms,

@@ -101,7 +101,10 @@ impl MergeRule {
     /// one element, entry or key's value. Counters, texts and maps are not written by values.
     pub fn check(&self, value: &Value) -> Result<(), SchemaRule> {
         match (self, value) {
-            (MergeRule::Lww(_) | MergeRule::Keep(_) | MergeRule::Open(_), Value::Null) => Ok(()),
+            (
+                MergeRule::Lww(_) | MergeRule::Keep(_) | MergeRule::Group(_) | MergeRule::Open(_),
+                Value::Null,
+            ) => Ok(()),
             (
                 MergeRule::Lww(_)
                 | MergeRule::Group(_)

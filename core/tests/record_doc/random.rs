@@ -149,6 +149,7 @@ impl Run {
             2 => put(field("rank"), Value::Null),
             3 => put(field("estimate"), Value::Int(small)),
             4 => put(field("subject"), Value::from(format!("s{}", more % 50))),
+            5 if small % 4 == 0 => put(field("spot"), Value::Null),
             5 => put(field("spot"), spot(small as f64, 0.5)),
             6 => put(
                 path(&["extra", ["a", "b", "c"][usize::from(more % 3)]]),

@@ -331,6 +331,14 @@ fn trap12_m81_a_back_dated_once_loses_to_a_numbered_one() {
         }
         // Without any orderer the smallest stamp is all there is to go by.
         assert_eq!(replica.value(&["subject"]), Value::from("forged"));
+        // What does not show is not lost.
+        let conflicts = replica.doc.conflicts();
+        let values: Vec<Value> = conflicts[0]
+            .candidates
+            .iter()
+            .map(|one| one.value.clone())
+            .collect();
+        assert_eq!(values, ["forged".into(), "the subject".into()]);
     }
     assert_ne!(
         all[0].doc.digest(&unnumbered),

@@ -9,6 +9,20 @@ use anabranch_core::{
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+/// A group's first write goes as well: coordinates that were put by mistake are not there for ever.
+#[test]
+fn o10_the_first_write_of_a_group_can_be_taken_back() {
+    let mut all = things(2);
+    all[0]
+        .edit(10, &[put(&["spot"], spot(1.0, 1.0))])
+        .expect("edits");
+    all[0].undo(10_000).expect("a step");
+    let view = settle(&mut all);
+    assert_eq!(view.get(&["spot"]), None);
+    all[0].redo(20_000).expect("a step");
+    assert_eq!(settle(&mut all).get(&["spot"]), Some(&spot(1.0, 1.0)));
+}
+
 #[test]
 fn o10_every_kind_of_operation_can_be_taken_back_and_done_again() {
     let mut all = things(2);

@@ -111,7 +111,6 @@ fn values_that_do_not_fit_are_refused_before_anything_is_written() {
         put(&["rank"], 101),
         put(&["status"], "gone"),
         clear(&["subject"]),
-        clear(&["votes"]),
         put(
             &["spot"],
             Value::Map([("lat".to_owned(), Value::Int(1))].into()),

@@ -58,6 +58,8 @@
 //! | [`patch`] | what observers are told |
 //! | [`document`] | one part: which of its change sets count, and the engine that shows them |
 //! | [`replica`] | one device's copy of a workspace; rebase |
+//! | [`store`] | the port to whatever keeps a journal, and what its rows are |
+//! | [`engine`] | a node: edits and arrivals in, commits and events out |
 //! | `sim` (feature `sim`) | a workspace on one thread, from a seed |
 
 pub mod body;
@@ -65,6 +67,7 @@ pub mod causal;
 pub mod changeset;
 pub mod control;
 pub mod document;
+pub mod engine;
 pub mod fault;
 pub mod hlc;
 pub mod id;
@@ -77,5 +80,6 @@ pub mod replica;
 pub mod schema;
 #[cfg(feature = "sim")]
 pub mod sim;
+pub mod store;
 pub mod value;
 pub mod wire;

@@ -82,7 +82,7 @@ pub struct Edited {
 }
 
 /// An edit of a body in a form that outlives the state it was made in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Noted {
     /// The operations, their places as anchors.
     pub intents: Vec<BodyIntent>,

@@ -54,13 +54,22 @@ impl Replica {
     /// Takes verified change sets in, in any order. `now_ms` is the wall clock, in milliseconds
     /// since the Unix epoch; it moves the own clock and judges nothing.
     pub fn receive(&mut self, now_ms: u64, batch: Vec<Verified>) -> Intake {
+        let kept = batch.into_iter().map(|one| Kept::from(one.into_signed()));
+        self.receive_kept(now_ms, kept)
+    }
+
+    /// Takes in what was verified, now or before it was stored.
+    pub(super) fn receive_kept(
+        &mut self,
+        now_ms: u64,
+        batch: impl ExactSizeIterator<Item = Kept>,
+    ) -> Intake {
         let mut intake = Intake::default();
         let mut by_document: BTreeMap<DocumentId, Vec<Kept>> = BTreeMap::new();
         // What arrives is most often of one document.
         let mut run: Option<(DocumentId, Vec<Kept>)> = None;
         let mut left = batch.len();
-        for verified in batch {
-            let kept = Kept::from(verified.into_signed());
+        for kept in batch {
             let header = kept.change.header();
             self.clock.observe(header.hlc, now_ms);
             let document = self.document_id(&header.entity, &header.part);

@@ -5,6 +5,7 @@ mod bundle;
 mod edit;
 mod intake;
 mod rebase;
+mod restore;
 
 pub use bundle::{BundleReadError, FromBundle};
 pub use edit::WriteError;
@@ -20,10 +21,11 @@ use crate::{
     judge::Grounds,
     schema::{Schema, SchemaLog},
 };
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Who writes here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pen {
     /// The device.
     pub origin: OriginId,

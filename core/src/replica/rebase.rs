@@ -13,10 +13,11 @@ use crate::{
     log::Entry,
     record::RecordOp,
 };
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One own edit as it was asked for.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Intent {
     /// The change set it became.
     pub id: ChangeSetId,
@@ -37,7 +38,7 @@ pub struct Intent {
 }
 
 /// What was asked, in a form that outlives the state it was asked in.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Asked {
     /// Of a record.
     Record(Vec<RecordOp>),

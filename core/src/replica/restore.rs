@@ -1,0 +1,47 @@
+//! Putting back what was stored: what this replica had verified before it wrote it down.
+
+use super::{Intake, Intent, Replica};
+use crate::{
+    changeset::Signed,
+    document::Kept,
+    id::{ChangeSetId, DocumentId},
+};
+
+impl Replica {
+    /// Puts change sets back that this replica verified before they were stored, and goes on after the
+    /// stamps of its own.
+    pub fn restore(&mut self, now_ms: u64, stored: Vec<Signed>) -> Intake {
+        let own = stored.iter().map(|signed| signed.change.header());
+        let own = own.filter(|header| Some(header.chain.origin) == self.pen.map(|pen| pen.origin));
+        if let Some(last) = own.map(|header| header.hlc).max() {
+            self.resume_clock(last);
+        }
+        self.receive_kept(now_ms, stored.into_iter().map(Kept::from))
+    }
+
+    /// Puts an own edit back that is not final.
+    pub fn restore_intent(&mut self, intent: Intent) {
+        self.intents.insert(intent.key(), Box::new(intent));
+    }
+
+    /// The own edit with the highest stamp: the one made last.
+    pub fn newest_intent(&self) -> Option<&Intent> {
+        self.intents.values().next_back().map(Box::as_ref)
+    }
+
+    /// Whether a change set is here, whatever became of it.
+    pub fn holds(&self, signed: &Signed) -> bool {
+        let (header, id) = (signed.change.header(), signed.change.id());
+        let document = DocumentId::of(&header.entity, &header.part);
+        let in_document = self
+            .documents
+            .get(&document)
+            .is_some_and(|document| document.state(&header.chain, header.seq, &id).is_some());
+        in_document || self.waits(&document, &id)
+    }
+
+    fn waits(&self, document: &DocumentId, id: &ChangeSetId) -> bool {
+        let mut waiting = self.homeless.get(document).into_iter().flatten();
+        waiting.any(|kept| kept.change.id() == *id)
+    }
+}

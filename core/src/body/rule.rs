@@ -16,7 +16,7 @@
 //! | F8 | no empty text; keys of 1 to 128 bytes without control characters |
 //! | F9 | an attribute has one value, or the same update deletes it |
 //! | F10 | values in the form engines write, counted within the bytes, nested at most 64 deep |
-//! | F11 | formats and embeds are compact JSON that comes back unchanged |
+//! | F11 | formats and embeds are compact JSON that comes back unchanged; no embed is a string |
 //! | F12 | no border between the halves of a character |
 //! | F13 | deletes in one form, of units that the author had seen |
 //! | F14 | the right neighbour was the left one's successor in what the author had seen |
@@ -244,6 +244,12 @@ pub enum BodyRule {
         /// Where.
         at: u32,
     },
+    /// F11: an embedded string, which engines give back as text.
+    #[error("the block at clock {clock} embeds a string: insert it as text, or embed a map")]
+    EmbedText {
+        /// The block's clock.
+        clock: u32,
+    },
     /// F12: the halves of a surrogate pair would be parted.
     #[error("a character at {client}:{clock} would be cut in half: edit whole characters")]
     Surrogate {
@@ -318,6 +324,7 @@ impl BodyRule {
             BodyRule::ValueDepth { .. } => "value-depth",
             BodyRule::Json { .. } => "json-form",
             BodyRule::JsonNumber { .. } => "json-number",
+            BodyRule::EmbedText { .. } => "embed-text",
             BodyRule::Surrogate { .. } => "text-surrogate",
             BodyRule::DeleteClients { .. } => "delete-clients",
             BodyRule::DeleteRanges { .. } => "delete-ranges",

@@ -35,6 +35,7 @@ mod replay;
 mod revert;
 mod rule;
 mod scan;
+mod split;
 mod state;
 mod surrogate;
 mod text;
@@ -56,6 +57,7 @@ pub use op::{BlockPath, BodyOp, Marks};
 pub use places::ContainerKind;
 pub use read::peek;
 pub use rule::BodyRule;
+pub use split::{Had, Piece, split};
 pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection};
 
 #[cfg(test)]

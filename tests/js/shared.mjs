@@ -1,0 +1,63 @@
+// What every Yjs editor has: a document, and a provider that sends what did not come through it.
+import * as Y from 'yjs'
+
+const PROVIDER = 'provider'
+
+export class Shared {
+  constructor ({ client, gc }) {
+    this.doc = new Y.Doc({ gc })
+    if (client !== null) this.doc.clientID = client
+    this.sent = []
+    // As y-websocket does it: what happens within the provider's own transactions is not sent.
+    this.doc.on('update', (update, origin) => {
+      if (origin !== PROVIDER) this.sent.push(update)
+    })
+  }
+
+  receive (update) {
+    Y.applyUpdate(this.doc, update, PROVIDER)
+  }
+
+  take () {
+    return this.sent.splice(0)
+  }
+
+  missing (vector) {
+    const known = new Map(vector)
+    return Y.encodeStateAsUpdate(this.doc, Y.encodeStateVector(known))
+  }
+
+  settled () {
+    return this.doc.store.pendingStructs === null && this.doc.store.pendingDs === null
+  }
+}
+
+// The content of Yjs types as BodyView has it: runs of equal marks joined, null read as absent.
+export const runsOf = text => {
+  const runs = []
+  for (const { insert, attributes } of text.toDelta()) {
+    const marks = present(attributes ?? {})
+    const last = runs.at(-1)
+    if (typeof insert !== 'string') runs.push({ embed: insert, marks })
+    else if (last?.text !== undefined && JSON.stringify(last.marks) === JSON.stringify(marks)) last.text += insert
+    else runs.push({ text: insert, marks })
+  }
+  return runs
+}
+
+export const treeOf = parent => {
+  const nodes = []
+  for (const child of parent.toArray()) {
+    if (child instanceof Y.XmlText) {
+      const runs = runsOf(child)
+      if (runs.length > 0) nodes.push(runs)
+    } else {
+      nodes.push({ tag: child.nodeName, attributes: present(child.getAttributes()), children: treeOf(child) })
+    }
+  }
+  return nodes
+}
+
+const present = values => Object.fromEntries(
+  Object.entries(values).filter(([, value]) => value != null).sort(([a], [b]) => a < b ? -1 : 1)
+)

@@ -108,6 +108,8 @@ export class ProseMirrorEditor extends Shared {
     const did = random.of(weighed)
     acts[did]()
     this.check()
+    // A person clicks somewhere: y-prosemirror fails on a selected node that somebody else removes.
+    if (this.view.state.doc.childCount > 0) this.select(this.view.state.selection.from)
     return did
   }
 

@@ -1,5 +1,6 @@
 // What every Yjs editor has: a document, and a provider that sends what did not come through it.
 import * as Y from 'yjs'
+import { isDeepStrictEqual } from 'node:util'
 
 const PROVIDER = 'provider'
 
@@ -37,12 +38,17 @@ export const runsOf = text => {
   const runs = []
   for (const { insert, attributes } of text.toDelta()) {
     const marks = present(attributes ?? {})
-    const last = runs.at(-1)
-    if (typeof insert !== 'string') runs.push({ embed: insert, marks })
-    else if (last?.text !== undefined && JSON.stringify(last.marks) === JSON.stringify(marks)) last.text += insert
-    else runs.push({ text: insert, marks })
+    push(runs, typeof insert === 'string' ? { text: insert, marks } : { embed: insert, marks })
   }
   return runs
+}
+
+const push = (runs, run) => {
+  const last = runs.at(-1)
+  const joins = last?.text !== undefined && run.text !== undefined &&
+    isDeepStrictEqual(last.marks, run.marks)
+  if (joins) last.text += run.text
+  else runs.push(run)
 }
 
 export const treeOf = parent => {
@@ -50,7 +56,9 @@ export const treeOf = parent => {
   for (const child of parent.toArray()) {
     if (child instanceof Y.XmlText) {
       const runs = runsOf(child)
-      if (runs.length > 0) nodes.push(runs)
+      // Texts side by side read as one.
+      if (Array.isArray(nodes.at(-1))) runs.forEach(run => push(nodes.at(-1), run))
+      else if (runs.length > 0) nodes.push(runs)
     } else {
       nodes.push({ tag: child.nodeName, attributes: present(child.getAttributes()), children: treeOf(child) })
     }
@@ -58,6 +66,7 @@ export const treeOf = parent => {
   return nodes
 }
 
-const present = values => Object.fromEntries(
-  Object.entries(values).filter(([, value]) => value != null).sort(([a], [b]) => a < b ? -1 : 1)
-)
+// Through JSON, since ProseMirror's attributes are objects without a prototype.
+const present = values => JSON.parse(JSON.stringify(Object.fromEntries(
+  Object.entries(values).filter(([, value]) => value != null)
+)))

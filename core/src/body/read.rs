@@ -42,6 +42,11 @@ impl<'a> Reader<'a> {
         self.bytes.get(self.at..later.at).unwrap_or_default()
     }
 
+    /// The bytes from this place on.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// One byte.
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, BodyRule> {

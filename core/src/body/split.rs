@@ -6,14 +6,10 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
-    any,
-    compose::slice_units,
-    content,
     ids::{IdRuns, ItemId},
+    loose::{BLOCK_UNITS_MAX, Block},
     read::Reader,
     rule::BodyRule,
-    state::{HAS_KEY, HAS_LEFT, HAS_RIGHT},
-    surrogate::SecondHalves,
 };
 use crate::limits;
 use std::collections::{BTreeMap, VecDeque};
@@ -23,9 +19,6 @@ use yrs::encoding::write::Write;
 const RESERVED_BYTES: usize = limits::UPDATE_RANGES_MAX * 18 + 64;
 /// Bytes for a payload's blocks.
 const BLOCK_BYTES_MAX: usize = limits::PAYLOAD_BYTES_MAX - RESERVED_BYTES;
-/// Most units of one block: a character takes at most three bytes for each of its units.
-const BLOCK_UNITS_MAX: u32 = (BLOCK_BYTES_MAX / 4) as u32;
-
 /// The payload of one change set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piece {
@@ -84,41 +77,13 @@ pub fn split(
         if !progress {
             let lacking = queues.iter().find_map(|(client, queue)| {
                 let block = queue.front()?;
-                block.lacking(*client, &clocks, had)
+                lacking(block, *client, &clocks, had)
             });
             let (client, clock) = lacking.unwrap_or_default();
             return Err(BodyRule::Unknown { client, clock });
         }
     }
     Ok(written(pieces, sender, &mut deleted))
-}
-
-/// One block that is new here.
-#[derive(Clone, Debug)]
-struct Block<'a> {
-    clock: u32,
-    len: u32,
-    /// None for units without a place.
-    header: u8,
-    left: Option<(u64, u32)>,
-    right: Option<(u64, u32)>,
-    /// The unit that is its parent, where it says so.
-    parent: Option<(u64, u32)>,
-    /// Parent and key as they were written.
-    place: &'a [u8],
-    content: Content<'a>,
-}
-
-/// A block's content, as far as a block may have to be cut.
-#[derive(Clone, Debug)]
-enum Content<'a> {
-    Text(&'a str),
-    /// Several values of an attribute, without their count.
-    Values(&'a [u8]),
-    /// Only the number of units is left.
-    Gone,
-    /// One unit.
-    Whole(&'a [u8]),
 }
 
 fn sections<'a>(
@@ -192,7 +157,7 @@ fn next_run<'a>(
     let mut bytes = 0usize;
     while let Some(block) = queue.front() {
         let room = BLOCK_BYTES_MAX.saturating_sub(bytes);
-        if run.len() == most || block.lacking(client, clocks, had).is_some() {
+        if run.len() == most || lacking(block, client, clocks, had).is_some() {
             break;
         }
         if block.bytes() > room {
@@ -212,6 +177,27 @@ fn next_run<'a>(
         run.push(block);
     }
     (!run.is_empty()).then_some(run)
+}
+
+/// The first id that a block of a client names and nobody has.
+fn lacking(
+    block: &Block<'_>,
+    client: u64,
+    clocks: &BTreeMap<u64, u32>,
+    had: &Had<'_>,
+) -> Option<(u64, u32)> {
+    [block.left, block.right, block.parent]
+        .into_iter()
+        .flatten()
+        .find(|(of, clock)| {
+            // What it names of its own stands before it in the same queue.
+            let known = match clocks.get(of) {
+                _ if *of == client => block.clock,
+                Some(known) => *known,
+                None => (had.clock)(*of),
+            };
+            *clock >= known
+        })
 }
 
 /// Lays each deletion to the piece that brings its unit, or to the sender, and writes all out.
@@ -293,175 +279,4 @@ fn payload(client: u64, run: &[Block<'_>], deleted: &IdRuns) -> Vec<u8> {
         }
     }
     out
-}
-
-impl<'a> Block<'a> {
-    fn read(reader: &mut Reader<'a>, clock: u32) -> Result<Self, BodyRule> {
-        let at = reader.at();
-        let header = reader.byte()?;
-        let id = |reader: &mut Reader<'a>, bit| match header & bit {
-            0 => Ok(None),
-            _ => Ok(Some((reader.client()?, reader.clock()?))),
-        };
-        let left = id(reader, HAS_LEFT)?;
-        let right = id(reader, HAS_RIGHT)?;
-        let from = reader.clone();
-        let mut parent = None;
-        if left.is_none() && right.is_none() && header != 0 {
-            match reader.var()? {
-                1 => {
-                    reader.str()?;
-                }
-                0 => parent = Some((reader.client()?, reader.clock()?)),
-                _ => return Err(BodyRule::ParentForm { at }),
-            }
-            if header & HAS_KEY != 0 {
-                reader.str()?;
-            }
-        }
-        let place = from.until(reader);
-        let (content, len) = match header & 0x1f {
-            0 if header != 0 => return Err(BodyRule::Content { at, reference: 0 }),
-            0 | 1 => (Content::Gone, reader.clock()?),
-            4 => {
-                let text = reader.str()?;
-                let len = SecondHalves::default().read(text, 0);
-                (Content::Text(text), len)
-            }
-            8 => {
-                let count = reader.var()?;
-                let from = reader.clone();
-                let len = u32::try_from(count).unwrap_or(0);
-                if count > reader.left() as u64 {
-                    return Err(BodyRule::ValueCount { at, count });
-                }
-                any::values(reader, count)?;
-                (Content::Values(from.until(reader)), len)
-            }
-            reference => {
-                let from = reader.clone();
-                let (_, len) =
-                    content::read(reader, reference, clock, &mut SecondHalves::default())?;
-                (Content::Whole(from.until(reader)), len)
-            }
-        };
-        if len == 0 {
-            return Err(BodyRule::EmptyText { clock });
-        }
-        Ok(Block {
-            clock,
-            len,
-            header,
-            left,
-            right,
-            parent,
-            place,
-            content,
-        })
-    }
-
-    /// The first id that it names and nobody has.
-    fn lacking(
-        &self,
-        client: u64,
-        clocks: &BTreeMap<u64, u32>,
-        had: &Had<'_>,
-    ) -> Option<(u64, u32)> {
-        [self.left, self.right, self.parent]
-            .into_iter()
-            .flatten()
-            .find(|(of, clock)| {
-                // What it names of its own stands before it in the same queue.
-                let known = match clocks.get(of) {
-                    _ if *of == client => self.clock,
-                    Some(known) => *known,
-                    None => (had.clock)(*of),
-                };
-                *clock >= known
-            })
-    }
-
-    /// What it takes in bytes, at most.
-    fn bytes(&self) -> usize {
-        let content = match self.content {
-            Content::Text(text) => text.len(),
-            Content::Values(bytes) | Content::Whole(bytes) => bytes.len(),
-            Content::Gone if self.len > BLOCK_UNITS_MAX => usize::MAX,
-            Content::Gone => 0,
-        };
-        content.saturating_add(self.place.len()).saturating_add(48)
-    }
-
-    /// The same without its first units, which are known: a border between characters, since they
-    /// came in a change set.
-    fn after(self, client: u64, units: u32) -> Option<Block<'a>> {
-        if units == 0 {
-            return Some(self);
-        }
-        self.cut(client, units).map(|(_, rest)| rest)
-    }
-
-    /// The block in two, as the engine cuts one: the second stands right after the first. None
-    /// where it cannot be cut.
-    fn cut(&self, client: u64, units: u32) -> Option<(Block<'a>, Block<'a>)> {
-        let mut units = units;
-        let rest_len = self.len.checked_sub(units).filter(|len| *len > 0)?;
-        let (head, rest) = match self.content {
-            Content::Text(text) => {
-                if SecondHalves::cuts(text, units) {
-                    units = units.checked_sub(1).filter(|units| *units > 0)?;
-                }
-                let head = slice_units(text, 0, units);
-                (Content::Text(head), Content::Text(text.get(head.len()..)?))
-            }
-            Content::Values(values) => {
-                let mut reader = Reader::new(values);
-                any::values(&mut reader, u64::from(units)).ok()?;
-                let (head, rest) = values.split_at_checked(reader.at() as usize)?;
-                (Content::Values(head), Content::Values(rest))
-            }
-            Content::Gone => (Content::Gone, Content::Gone),
-            Content::Whole(_) => return None,
-        };
-        let rest_len = match self.content {
-            Content::Text(_) => self.len.checked_sub(units)?,
-            Content::Values(_) | Content::Gone | Content::Whole(_) => rest_len,
-        };
-        let first = Block {
-            len: units,
-            content: head,
-            ..self.clone()
-        };
-        let clock = self.clock.checked_add(units)?;
-        let mut second = Block {
-            clock,
-            len: rest_len,
-            content: rest,
-            ..self.clone()
-        };
-        if self.header != 0 {
-            second.header |= HAS_LEFT;
-            second.left = Some((client, clock.checked_sub(1)?));
-            (second.parent, second.place) = (None, &[]);
-        }
-        Some((first, second))
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(self.header);
-        for (client, clock) in [self.left, self.right].into_iter().flatten() {
-            out.write_var(client);
-            out.write_var(clock);
-        }
-        out.extend_from_slice(self.place);
-        match self.content {
-            Content::Text(text) => out.write_string(text),
-            Content::Values(values) => {
-                out.write_var(self.len);
-                out.extend_from_slice(values);
-            }
-            Content::Gone => out.write_var(self.len),
-            Content::Whole(content) => out.extend_from_slice(content),
-        }
-    }
 }

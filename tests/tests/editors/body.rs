@@ -228,13 +228,7 @@ fn place(runs: &[Run], rng: &mut Rng) -> u32 {
     borders[rng.below(borders.len())]
 }
 
-fn random_text_op(
-    text: Vec<u32>,
-    runs: &[Run],
-    units: u32,
-    rng: &mut Rng,
-    third: &str,
-) -> BodyOp {
+fn random_text_op(text: Vec<u32>, runs: &[Run], units: u32, rng: &mut Rng, third: &str) -> BodyOp {
     let (one, other) = (place(runs, rng), place(runs, rng));
     let (from, to) = (one.min(other), one.max(other));
     match rng.below(4) {

@@ -48,6 +48,8 @@ pub struct Door {
     now: u64,
     /// How many change sets it made.
     pub carried: usize,
+    /// How many of them had to be made straight first.
+    pub straightened: usize,
     /// How often a client's provider had kept something back, so that it was asked for all.
     pub asked: usize,
 }
@@ -72,12 +74,20 @@ impl Door {
             lanes: BTreeMap::new(),
             now: NOW + 1_000_000,
             carried: 0,
+            straightened: 0,
             asked: 0,
         }
     }
 
     /// Lets a client in, who gets all that is here; answers its number.
-    pub fn admit(&mut self, session: &Session, node: &mut Node, id: u64, layout: &str, undo: bool) -> usize {
+    pub fn admit(
+        &mut self,
+        session: &Session,
+        node: &mut Node,
+        id: u64,
+        layout: &str,
+        undo: bool,
+    ) -> usize {
         let at = self.clients.len();
         let editor = format!("{id}");
         node.open(&editor, layout, id, undo);
@@ -107,7 +117,8 @@ impl Door {
 
     /// A member's change sets come in, and go out to all clients.
     pub fn bring(&mut self, signed: &[Signed]) {
-        self.hub.receive(self.now, signed.iter().map(verified).collect());
+        self.hub
+            .receive(self.now, signed.iter().map(verified).collect());
         for client in &mut self.clients {
             client.sent.extend(signed.iter().cloned());
             client.flying += signed.len();
@@ -115,7 +126,13 @@ impl Door {
     }
 
     /// The next of what was sent to a client arrive there; what it says to them comes back.
-    pub fn deliver(&mut self, session: &mut Session, node: &mut Node, at: usize, most: usize) -> usize {
+    pub fn deliver(
+        &mut self,
+        session: &mut Session,
+        node: &mut Node,
+        at: usize,
+        most: usize,
+    ) -> usize {
         let client = &mut self.clients[at];
         let count = client.flying.min(most);
         let from = client.sent.len() - client.flying;
@@ -147,7 +164,7 @@ impl Door {
     /// Takes in what one transaction of a client made.
     fn carry(&mut self, session: &mut Session, node: &mut Node, at: usize, update: &[u8]) {
         let nothing = IdRuns::default();
-        match self.wrap(session, at, update, &nothing, ALL) {
+        match self.wrap(session, at, update, &nothing, true, ALL) {
             Ok(_) => {}
             // Its provider keeps back what was made within its own transactions.
             Err(BodyRule::Clock { .. } | BodyRule::Unknown { .. }) => {
@@ -161,27 +178,37 @@ impl Door {
     /// Asks a client for all that is lacking here, as both do when it connects; answers in how many
     /// change sets it came.
     pub fn resync(&mut self, session: &mut Session, node: &mut Node, at: usize) -> usize {
-        let writers = self.hub.document(&self.entity, "body").unwrap().graph().lines();
+        let writers = self
+            .hub
+            .document(&self.entity, "body")
+            .unwrap()
+            .graph()
+            .lines();
         let ids: Vec<u64> = writers
             .filter_map(|(_, line)| match line.writer.actor {
                 Actor::Yrs(client) => Some(client),
                 Actor::Automerge(_) => None,
             })
             .collect();
-        let vector: Vec<(u64, u32)> = ids.iter().map(|id| (*id, self.body().clock_of(*id))).collect();
+        let vector: Vec<(u64, u32)> = ids
+            .iter()
+            .map(|id| (*id, self.body().clock_of(*id)))
+            .collect();
         let editor = self.clients[at].editor.clone();
         let update = node.missing(&editor, &vector);
         let deleted = self.body().deleted();
-        self.wrap(session, at, &update, &deleted, ALL).unwrap()
+        self.wrap(session, at, &update, &deleted, false, ALL)
+            .unwrap()
     }
 
-    /// Makes change sets of an update.
+    /// Makes change sets of an update. `once`: it was all made at one past.
     fn wrap(
         &mut self,
         session: &mut Session,
         at: usize,
         update: &[u8],
         deleted: &IdRuns,
+        once: bool,
         blocks: usize,
     ) -> Result<usize, BodyRule> {
         let id = self.clients[at].id;
@@ -192,15 +219,15 @@ impl Door {
             deleted,
         };
         for piece in split(update, id, &had, blocks)? {
-            match self.seal(session, at, &piece) {
+            match self.seal(session, at, &piece, once || blocks == 1) {
                 Ok(signed) => {
                     made += 1;
                     self.spread(at, signed);
                 }
                 // Its parts were written at different pasts.
-                Err(_) if blocks > 1 => {
+                Err(_) if !once && blocks > 1 => {
                     let fewer = blocks.min(64) / 2;
-                    return Ok(made + self.wrap(session, at, update, deleted, fewer)?);
+                    return Ok(made + self.wrap(session, at, update, deleted, once, fewer)?);
                 }
                 Err(rule) => panic!(
                     "an honest update of {id} is refused: {rule}\n{}",
@@ -212,7 +239,13 @@ impl Door {
     }
 
     /// Seals a piece at the earliest past, of those that the client may have seen, at which it passes.
-    fn seal(&mut self, session: &Session, at: usize, piece: &Piece) -> Result<Signed, Rule> {
+    fn seal(
+        &mut self,
+        session: &Session,
+        at: usize,
+        piece: &Piece,
+        straighten: bool,
+    ) -> Result<Signed, Rule> {
         let station = &session.lab.stations[self.station];
         let next = u16::try_from(self.lanes.len()).unwrap();
         let lane = *self.lanes.entry(piece.client).or_insert(Lane(next));
@@ -240,6 +273,7 @@ impl Door {
             view: ViewId(0),
         };
         let client = &mut self.clients[at];
+        let mut payload = piece.payload.clone();
         loop {
             let document = client.seen.document_mut(&self.entity, "body").unwrap();
             let (header, place) = document.envelope(&pen).unwrap();
@@ -247,9 +281,9 @@ impl Door {
                 writer: writer.clone(),
                 place,
             };
-            match document.judge_alone(&stand, &piece.payload) {
+            match document.judge_alone(&stand, &payload) {
                 Ok(()) => {
-                    let change = ChangeSet::describing(header, piece.payload.clone()).unwrap();
+                    let change = ChangeSet::describing(header, payload).unwrap();
                     let signed = seal(&station.key, vec![change]).unwrap().remove(0);
                     accept(&mut client.seen, self.now, &signed);
                     return Ok(signed);
@@ -259,6 +293,13 @@ impl Door {
                     true => {
                         let next = client.sent.pop_front().unwrap();
                         accept(&mut client.seen, self.now, &next);
+                    }
+                    false if straighten && payload == piece.payload => {
+                        let EngineDoc::Body(body) = document.engine() else {
+                            panic!("no body")
+                        };
+                        payload = body.straighten(&stand.place, &payload)?;
+                        self.straightened += 1;
                     }
                     false => return Err(rule),
                 },

@@ -63,8 +63,10 @@ impl Node {
     /// deleted; without one Yjs drops it.
     pub fn open(&mut self, editor: &str, layout: &str, client: u64, undo: bool) {
         let root = "default";
-        self.ask(json!({ "ask": "open", "editor": editor, "layout": layout, "client": client,
-                         "undo": undo, "gc": true, "root": root }));
+        self.ask(
+            json!({ "ask": "open", "editor": editor, "layout": layout, "client": client,
+                         "undo": undo, "gc": true, "root": root }),
+        );
     }
 
     /// Gives an editor updates; answers what it sends in return.
@@ -121,12 +123,20 @@ fn install() -> Result<PathBuf, String> {
             fs::copy(source.join(file), fresh.path().join(file)).map_err(said)?;
         }
         let done = Command::new("npm")
-            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"])
+            .args([
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+            ])
             .current_dir(fresh.path())
             .output()
             .map_err(|error| format!("npm does not start: {error}"))?;
         if !done.status.success() {
-            let why = String::from_utf8_lossy(&done.stderr).trim().replace('\n', "; ");
+            let why = String::from_utf8_lossy(&done.stderr)
+                .trim()
+                .replace('\n', "; ");
             return Err(format!("npm could not install them: {why}"));
         }
         // Another process may have been faster.
@@ -138,7 +148,9 @@ fn install() -> Result<PathBuf, String> {
         let path = entry.map_err(said)?.path();
         if path.extension().is_some_and(|extension| extension == "mjs") {
             let mut script = tempfile::NamedTempFile::new_in(&folder).map_err(said)?;
-            script.write_all(&fs::read(&path).map_err(said)?).map_err(said)?;
+            script
+                .write_all(&fs::read(&path).map_err(said)?)
+                .map_err(said)?;
             let to = folder.join(path.file_name().unwrap_or_default());
             script.persist(to).map_err(|error| said(error.error))?;
         }

@@ -25,10 +25,13 @@ const questions = {
     const did = at.act(seed)
     return { did, sent: at.take().map(text) }
   },
-  edit ({ editor, what }) {
-    const at = editors.get(editor)
-    at.edit(what)
-    return { sent: at.take().map(text) }
+  // The page is loaded again from what the browser kept, under another client id.
+  reload ({ editor, client }) {
+    const before = editors.get(editor)
+    const after = new before.constructor({ ...before.settings, client })
+    after.receive(before.missing([]))
+    editors.set(editor, after)
+    return {}
   },
   // Sync step 2: all that a server with this state vector lacks.
   missing ({ editor, vector }) {

@@ -33,7 +33,6 @@ class View {
 export class ProseMirrorEditor extends Shared {
   constructor (settings) {
     super(settings)
-    this.settings = settings
     this.fragment = this.doc.getXmlFragment(settings.root)
   }
 

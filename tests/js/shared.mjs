@@ -5,9 +5,10 @@ import { isDeepStrictEqual } from 'node:util'
 const PROVIDER = 'provider'
 
 export class Shared {
-  constructor ({ client, gc }) {
-    this.doc = new Y.Doc({ gc })
-    if (client !== null) this.doc.clientID = client
+  constructor (settings) {
+    this.settings = settings
+    this.doc = new Y.Doc({ gc: settings.gc })
+    this.doc.clientID = settings.client
     this.sent = []
     // As y-websocket does it: what happens within the provider's own transactions is not sent.
     this.doc.on('update', (update, origin) => {
@@ -24,8 +25,7 @@ export class Shared {
   }
 
   missing (vector) {
-    const known = new Map(vector)
-    return Y.encodeStateAsUpdate(this.doc, Y.encodeStateVector(known))
+    return Y.encodeStateAsUpdate(this.doc, Y.encodeStateVector(new Map(vector)))
   }
 
   settled () {

@@ -14,10 +14,6 @@ export class TextEditor extends Shared {
     }
   }
 
-  edit (delta) {
-    this.doc.transact(() => this.text.applyDelta(delta), EDITOR)
-  }
-
   act (seed) {
     const random = new Random(seed)
     const place = () => border(this.text.toString(), random.below(this.text.length + 1))

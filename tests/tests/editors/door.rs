@@ -161,6 +161,27 @@ impl Door {
         did
     }
 
+    /// A client's user works without a network, loads the page again, works on, and comes back: all
+    /// of it arrives at once, written under two client ids. Answers in how many change sets.
+    pub fn act_apart(
+        &mut self,
+        session: &mut Session,
+        node: &mut Node,
+        at: usize,
+        seeds: [u64; 4],
+        id: u64,
+    ) -> usize {
+        let editor = self.clients[at].editor.clone();
+        for (act, seed) in seeds.into_iter().enumerate() {
+            if act == 2 {
+                node.reload(&editor, id);
+                self.clients[at].id = id;
+            }
+            node.act(&editor, seed);
+        }
+        self.resync(session, node, at)
+    }
+
     /// Takes in what one transaction of a client made.
     fn carry(&mut self, session: &mut Session, node: &mut Node, at: usize, update: &[u8]) {
         let nothing = IdRuns::default();

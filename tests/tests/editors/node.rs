@@ -83,6 +83,11 @@ impl Node {
         (did, bytes_of(&answer["sent"]))
     }
 
+    /// Loads an editor's page again, under another client id.
+    pub fn reload(&mut self, editor: &str, client: u64) {
+        self.ask(json!({ "ask": "reload", "editor": editor, "client": client }));
+    }
+
     /// All that a server lacks which knows these clocks.
     pub fn missing(&mut self, editor: &str, vector: &[(u64, u32)]) -> Vec<u8> {
         let answer = self.ask(json!({ "ask": "missing", "editor": editor, "vector": vector }));

@@ -125,7 +125,7 @@ fn hostile_changes_do_no_harm_to_records() {
 #[test]
 fn hostile_updates_do_no_harm_to_bodies() {
     let known = rows(YRS);
-    assert_eq!(known.len(), 59 + 69, "the whole collection");
+    assert_eq!(known.len(), 60 + 69, "the whole collection");
     let payloads = payloads(EngineKind::Yrs);
     let sent: Vec<Vec<Vec<u8>>> = payloads.iter().map(|bytes| body::sending(bytes)).collect();
     let report = withstands(&body::TARGET, &sent, mutations());

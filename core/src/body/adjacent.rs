@@ -17,13 +17,26 @@ use super::{
     scan::Item,
     view::View,
 };
+use crate::id::ChainIdx;
 use std::collections::BTreeMap;
 
 /// Where the author's own blocks of this update went: the successor of a left neighbour, or of a
 /// sequence's start. Memory is needed only for updates of several blocks.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Overlay {
-    successors: BTreeMap<(Seat, Option<Unit>), Option<Unit>>,
+    pub(super) successors: BTreeMap<(Seat, Option<Unit>), Option<Unit>>,
+}
+
+impl Overlay {
+    /// Takes a block of the update in, at its neighbours.
+    pub(super) fn put(&mut self, item: &Item<Seat>, chain: ChainIdx) {
+        let unit = |clock| Some(Unit { chain, clock });
+        // Blocks are never empty.
+        let last = item.clock.saturating_add(item.len.saturating_sub(1));
+        self.successors
+            .insert((item.seat, item.left), unit(item.clock));
+        self.successors.insert((item.seat, unit(last)), item.right);
+    }
 }
 
 /// Checks every sequence block of an update, in the order of their clocks.
@@ -36,7 +49,7 @@ pub(super) fn check(
     let [item] = items else {
         return check_many(items, view, order, overlay);
     };
-    if successor(item, view, order) != Some(item.right) {
+    if successor(item.seat, item.left, view, order) != Some(item.right) {
         return Err(BodyRule::Order { clock: item.clock });
     }
     Ok(())
@@ -48,36 +61,31 @@ fn check_many(
     order: &OrderList,
     overlay: &mut Overlay,
 ) -> Result<(), BodyRule> {
-    let successors = &mut overlay.successors;
-    successors.clear();
+    overlay.successors.clear();
     for item in items {
-        let found = match successors.get(&(item.seat, item.left)) {
+        let found = match overlay.successors.get(&(item.seat, item.left)) {
             Some(known) => Some(*known),
-            None => successor(item, view, order),
+            None => successor(item.seat, item.left, view, order),
         };
         if found != Some(item.right) {
             return Err(BodyRule::Order { clock: item.clock });
         }
-        let unit = |clock| {
-            Some(Unit {
-                chain: view.author,
-                clock,
-            })
-        };
-        // Blocks are never empty.
-        let last = item.clock.saturating_add(item.len.saturating_sub(1));
-        successors.insert((item.seat, item.left), unit(item.clock));
-        successors.insert((item.seat, unit(last)), item.right);
+        overlay.put(item, view.author);
     }
     Ok(())
 }
 
-/// What stood right of a block's left neighbour before the update, for its author: a unit, or the
-/// end. No answer where the neighbour is not in this list.
+/// What stood right of a unit, or first in a container, before the update, for its author: a unit,
+/// or the end. No answer where the unit is not in this list.
 #[inline]
-fn successor(item: &Item<Seat>, view: &View<'_>, order: &OrderList) -> Option<Option<Unit>> {
-    match item.left {
-        None => match item.seat {
+pub(super) fn successor(
+    seat: Seat,
+    left: Option<Unit>,
+    view: &View<'_>,
+    order: &OrderList,
+) -> Option<Option<Unit>> {
+    match left {
+        None => match seat {
             Seat::Held(container) => seen_from(order.head(container), view, order),
             Seat::Made(_) => Some(None),
         },

@@ -15,7 +15,8 @@ impl State {
     pub(super) fn attribute_order(&self, seat: &Seat) -> Vec<ItemId> {
         let mut waiting: Vec<(ItemId, Option<ItemId>)> = Vec::new();
         for block in self.blocks() {
-            let value = matches!(block.content, ItemContent::Any(_));
+            // One that was dropped still stands between others.
+            let value = matches!(block.content, ItemContent::Any(_) | ItemContent::Deleted(_));
             if value && self.seat(block).as_ref() == Some(seat) {
                 for by in 0..block.len {
                     let left = match by.checked_sub(1) {

@@ -1,5 +1,5 @@
-//! What one block brings: text, an embed, a format border, a container or plain values
-//! (F7, F8, F10, F11), and how many units it is.
+//! What one block brings: text, an embed, a format border, a container, plain values or what is
+//! left of deleted ones (F2, F7, F8, F10, F11), and how many units it is.
 
 #![deny(clippy::arithmetic_side_effects)]
 
@@ -10,6 +10,7 @@ use super::{
     rule::BodyRule,
     surrogate::SecondHalves,
 };
+use crate::limits::PAYLOAD_BYTES_MAX;
 
 /// Longest element tag in bytes.
 const TAG_BYTES_MAX: usize = 64;
@@ -23,6 +24,7 @@ pub(super) fn read(
 ) -> Result<(Content, u32), BodyRule> {
     let at = reader.at();
     match reference {
+        1 => Ok((Content::Tombstone, tombstone(reader, clock)?)),
         4 => {
             let text = reader.str()?;
             if text.is_empty() {
@@ -31,7 +33,12 @@ pub(super) fn read(
             Ok((Content::String, halves.read(text, clock)))
         }
         5 => {
-            json::compact(reader.str()?, at)?;
+            let json = reader.str()?;
+            json::compact(json, at)?;
+            // Engines show an embedded string as text: a reader could not tell the two apart.
+            if json.starts_with('"') {
+                return Err(BodyRule::EmbedText { clock });
+            }
             Ok((Content::Embed, 1))
         }
         6 => {
@@ -51,6 +58,15 @@ pub(super) fn read(
             Ok((Content::Any, len))
         }
         reference => Err(BodyRule::Content { at, reference }),
+    }
+}
+
+/// F2: how many units an engine has dropped the content of: as many as a change set could bring.
+pub(super) fn tombstone(reader: &mut Reader<'_>, clock: u32) -> Result<u32, BodyRule> {
+    match reader.clock()? {
+        0 => Err(BodyRule::Tombstone { clock }),
+        len if len as usize > PAYLOAD_BYTES_MAX => Err(BodyRule::Tombstone { clock }),
+        len => Ok(len),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The delete set of an update (F13, with F9 and F12): whose units, which, in order, all known to
+//! The delete set of an update (F13, with F2, F9 and F12): whose units, which, in order, all known to
 //! the author. A delete of ids outside the declared past would be taken by one replica and refused
 //! by another.
 
@@ -39,14 +39,14 @@ impl Scan {
             before = Some(client);
             self.delete_ranges(view, reader, client, &mut ranges_left, &mut covered)?;
         }
-        match self.overwritten.get(covered) {
-            Some((clock, _)) => Err(BodyRule::AttributeValues { clock: *clock }),
+        match self.gone.get(covered) {
+            Some(gone) => Err(gone.rule()),
             None => Ok(clients),
         }
     }
 
     /// One client's ranges: not empty, rising, with gaps between, and not past what was seen.
-    /// `covered` counts the author's overwritten attributes that they delete (F9).
+    /// `covered` counts the author's own units that they must delete (F2, F9).
     fn delete_ranges(
         &mut self,
         view: &View<'_>,
@@ -78,9 +78,9 @@ impl Scan {
             let end = last.saturating_add(1);
             self.delete_borders(view, chain, start, end)?;
             if chain == view.author {
-                while let Some((from, to)) = self.overwritten.get(*covered)
-                    && start <= *from
-                    && *to <= end
+                while let Some(gone) = self.gone.get(*covered)
+                    && start <= gone.start
+                    && gone.end <= end
                 {
                     *covered = covered.saturating_add(1);
                 }

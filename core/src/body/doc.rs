@@ -210,9 +210,21 @@ impl BodyDoc {
         Ok(())
     }
 
+    /// Every unit that is deleted here; costs a walk through the document. For [`super::split`].
+    pub fn deleted(&self) -> IdRuns {
+        let txn = self.engine.doc.transact();
+        IdRuns::from_yrs(&txn.snapshot().delete_set)
+    }
+
     /// The chain that writes under a client id.
     pub fn chain_of_client(&self, client: u64) -> Option<ChainIdx> {
         self.gate.chain_of(client)
+    }
+
+    /// The clock of a client after all that was admitted of it; 0 where it wrote nothing.
+    pub fn clock_of(&self, client: u64) -> u32 {
+        let chain = self.gate.chain_of(client);
+        chain.map_or(0, |chain| self.gate.clock(chain))
     }
 
     /// The client id of a chain.

@@ -82,17 +82,8 @@ impl BodyGate {
         past: &Past,
         payload: &[u8],
     ) -> Result<JudgedUpdate, BodyRule> {
-        let client = self.chains.client(author).ok_or(BodyRule::Unregistered)?;
-        let base = self.chains.seen(author, past);
-        let view = View {
-            chains: &self.chains,
-            index: &self.index,
-            past,
-            root: &self.root,
-            author,
-            client,
-            base,
-        };
+        let view = View::new(&self.chains, &self.index, &self.root, author, past)?;
+        let base = view.base;
         self.scan.read(&view, payload)?;
         adjacent::check(&self.scan.items, &view, &self.order, &mut self.overlay)?;
         Ok(JudgedUpdate {
@@ -107,6 +98,20 @@ impl BodyGate {
             made: self.scan.made.as_slice().into(),
             halves: self.scan.halves.as_slice().into(),
         })
+    }
+
+    /// What a chain had seen, for [`BodyGate::straighten`].
+    pub(super) fn view<'a>(
+        &'a self,
+        author: ChainIdx,
+        past: &'a Past,
+    ) -> Result<View<'a>, BodyRule> {
+        View::new(&self.chains, &self.index, &self.root, author, past)
+    }
+
+    /// The order of all sequences.
+    pub(super) fn order(&self) -> &OrderList {
+        &self.order
     }
 
     /// Takes a judged update in, in causal order, each once: a second time changes nothing.

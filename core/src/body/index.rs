@@ -15,6 +15,9 @@ impl ContainerIdx {
     /// The body's root.
     pub const ROOT: ContainerIdx = ContainerIdx(0);
 
+    /// Where units stand whose place is gone: no container. What names them is refused.
+    pub(super) const NOWHERE: ContainerIdx = ContainerIdx(u32::MAX);
+
     /// The index as a `usize`.
     #[inline]
     pub(super) fn at(self) -> usize {

@@ -23,6 +23,7 @@ mod intent;
 mod json;
 mod judged;
 mod kept;
+mod loose;
 mod marks;
 mod op;
 mod order;
@@ -35,7 +36,9 @@ mod replay;
 mod revert;
 mod rule;
 mod scan;
+mod split;
 mod state;
+mod straight;
 mod surrogate;
 mod text;
 mod undo;
@@ -56,6 +59,7 @@ pub use op::{BlockPath, BodyOp, Marks};
 pub use places::ContainerKind;
 pub use read::peek;
 pub use rule::BodyRule;
+pub use split::{Had, Piece, split};
 pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection};
 
 #[cfg(test)]

@@ -30,8 +30,8 @@ impl NodeIdx {
 pub(super) struct Node {
     pub(super) first: Unit,
     pub(super) len: u32,
-    left: Option<Unit>,
-    right: Option<Unit>,
+    pub(super) left: Option<Unit>,
+    pub(super) right: Option<Unit>,
     pub(super) next: Option<NodeIdx>,
     /// The last conflict scan that passed it, and the last group of conflicts it belonged to.
     passed: u32,

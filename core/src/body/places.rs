@@ -39,6 +39,8 @@ pub(super) enum Content {
     Type(ContainerKind),
     /// Plain values.
     Any,
+    /// What is left of something that was deleted as soon as it was made.
+    Tombstone,
 }
 
 /// Whether content may stand in a container: as an attribute of it, or in its sequence.
@@ -46,13 +48,15 @@ pub(super) fn allows(container: ContainerKind, attribute: bool, content: Content
     use ContainerKind::{Element, Fragment, Text, XmlText};
     match (container, attribute) {
         (Text, true) | (Fragment, true) => false,
-        (Element, true) | (XmlText, true) => content == Content::Any,
+        (Element, true) | (XmlText, true) => {
+            matches!(content, Content::Any | Content::Tombstone)
+        }
         (Text, false) | (XmlText, false) => match content {
-            Content::String | Content::Embed | Content::Format => true,
+            Content::String | Content::Embed | Content::Format | Content::Tombstone => true,
             Content::Type(_) | Content::Any => false,
         },
         (Fragment, false) | (Element, false) => match content {
-            Content::Type(Element | XmlText) => true,
+            Content::Type(Element | XmlText) | Content::Tombstone => true,
             Content::Type(Text | Fragment) => false,
             Content::String | Content::Embed | Content::Format | Content::Any => false,
         },

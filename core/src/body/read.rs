@@ -37,6 +37,16 @@ impl<'a> Reader<'a> {
         self.bytes.len().saturating_sub(self.at)
     }
 
+    /// The bytes between this place and a later one.
+    pub(super) fn until(&self, later: &Reader<'a>) -> &'a [u8] {
+        self.bytes.get(self.at..later.at).unwrap_or_default()
+    }
+
+    /// The bytes from this place on.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
+    }
+
     /// One byte.
     #[inline]
     pub(super) fn byte(&mut self) -> Result<u8, BodyRule> {

@@ -7,7 +7,7 @@
 //! | rule | what it asks |
 //! |---|---|
 //! | F1 | one section of blocks at most, of the author's client, from its next clock on |
-//! | F2 | content is text, embed, format, container or plain values: no gaps, tombstones, binary |
+//! | F2 | content is text, embed, format, container or plain values, or was deleted in the same update and dropped, as Yjs does it: no gaps, binary, subdocuments |
 //! | F3 | every id named was seen by the author, or stands earlier in the update |
 //! | F4 | a block without neighbours names the schema's root or the unit of a container |
 //! | F5 | neighbours stand in one container; attributes have no right one, and the attribute bit |
@@ -16,7 +16,7 @@
 //! | F8 | no empty text; keys of 1 to 128 bytes without control characters |
 //! | F9 | an attribute has one value, or the same update deletes it |
 //! | F10 | values in the form engines write, counted within the bytes, nested at most 64 deep |
-//! | F11 | formats and embeds are compact JSON that comes back unchanged |
+//! | F11 | formats and embeds are compact JSON that comes back unchanged; no embed is a string |
 //! | F12 | no border between the halves of a character |
 //! | F13 | deletes in one form, of units that the author had seen |
 //! | F14 | the right neighbour was the left one's successor in what the author had seen |
@@ -92,13 +92,22 @@ pub enum BodyRule {
     /// The clock would pass [`crate::limits::CLOCK_MAX`].
     #[error("the client's clock would pass its largest value: go on under a new client id")]
     ClockRange,
-    /// F2: content that authors do not write: gaps, tombstones, old JSON, binary, subdocuments.
+    /// F2: content that authors do not write: gaps, old JSON, binary, subdocuments.
     #[error("the block at byte {at} has content {reference}, which a change may not carry")]
     Content {
         /// Where.
         at: u32,
         /// The content's number.
         reference: u8,
+    },
+    /// F2: units without content that the update does not delete, none, or more than
+    /// [`crate::limits::PAYLOAD_BYTES_MAX`].
+    #[error(
+        "the block at clock {clock} has no content left, but is not deleted in the update, or counts too many units"
+    )]
+    Tombstone {
+        /// The block's clock.
+        clock: u32,
     },
     /// F2: a bit of the block's header that means nothing.
     #[error("the block at byte {at} sets a header bit that has no meaning")]
@@ -244,6 +253,12 @@ pub enum BodyRule {
         /// Where.
         at: u32,
     },
+    /// F11: an embedded string, which engines give back as text.
+    #[error("the block at clock {clock} embeds a string: insert it as text, or embed a map")]
+    EmbedText {
+        /// The block's clock.
+        clock: u32,
+    },
     /// F12: the halves of a surrogate pair would be parted.
     #[error("a character at {client}:{clock} would be cut in half: edit whole characters")]
     Surrogate {
@@ -297,6 +312,7 @@ impl BodyRule {
             BodyRule::Blocks { .. } => "block-count",
             BodyRule::ClockRange => "clock-range",
             BodyRule::Content { .. } => "block-content",
+            BodyRule::Tombstone { .. } => "block-tombstone",
             BodyRule::HeaderBit { .. } => "block-header",
             BodyRule::Unknown { .. } => "unit-unknown",
             BodyRule::ParentForm { .. } => "parent-form",
@@ -318,6 +334,7 @@ impl BodyRule {
             BodyRule::ValueDepth { .. } => "value-depth",
             BodyRule::Json { .. } => "json-form",
             BodyRule::JsonNumber { .. } => "json-number",
+            BodyRule::EmbedText { .. } => "embed-text",
             BodyRule::Surrogate { .. } => "text-surrogate",
             BodyRule::DeleteClients { .. } => "delete-clients",
             BodyRule::DeleteRanges { .. } => "delete-ranges",

@@ -20,6 +20,8 @@ const HAS_LEFT: u8 = 0x80;
 const HAS_RIGHT: u8 = 0x40;
 const IS_ATTRIBUTE: u8 = 0x20;
 const HAS_NO_MEANING: u8 = 0x10;
+/// The header of units that have no place any more.
+const COLLECTED: u8 = 0;
 
 /// One block of a sequence: `len` units between two neighbours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +41,43 @@ pub(super) struct Made {
     pub(super) clock: u32,
 }
 
+/// Units that the delete set must cover: the values that an attribute had before its last, and
+/// what the engine has dropped the content of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gone {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    tombstone: bool,
+}
+
+impl Gone {
+    fn values(start: u32, end: u32) -> Self {
+        Gone {
+            start,
+            end,
+            tombstone: false,
+        }
+    }
+
+    fn tombstone(start: u32, end: u32) -> Self {
+        Gone {
+            start,
+            end,
+            tombstone: true,
+        }
+    }
+
+    /// The rule that is broken where they are not deleted.
+    pub(super) fn rule(&self) -> BodyRule {
+        let clock = self.start;
+        if self.tombstone {
+            BodyRule::Tombstone { clock }
+        } else {
+            BodyRule::AttributeValues { clock }
+        }
+    }
+}
+
 /// What a scan found. The vectors keep their memory between updates; each holds at most one entry
 /// per block, range or character, all of which are bounded by the update's bytes.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +90,8 @@ pub(super) struct Scan {
     pub(super) made: Vec<Made>,
     /// The second halves in its texts.
     pub(super) halves: SecondHalves,
-    /// Attributes with several values, which the delete set must cover: start and end.
-    pub(super) overwritten: Vec<(u32, u32)>,
+    /// What the delete set must cover, by clock.
+    pub(super) gone: Vec<Gone>,
     /// The author's clock after it.
     pub(super) end: u32,
     /// How many units it deletes.
@@ -99,7 +138,7 @@ impl Scan {
         self.runs.clear();
         self.made.clear();
         self.halves.clear();
-        self.overwritten.clear();
+        self.gone.clear();
         self.end = base;
         self.deleted = 0;
     }
@@ -134,8 +173,11 @@ impl Scan {
         if header & HAS_NO_MEANING != 0 {
             return Err(BodyRule::HeaderBit { at });
         }
+        if header == COLLECTED {
+            return self.collected(reader);
+        }
         let reference = header & 0x0f;
-        if !matches!(reference, 4..=8) {
+        if !matches!(reference, 1 | 4..=8) {
             return Err(BodyRule::Content { at, reference });
         }
         let left = self.neighbour(view, reader, header & HAS_LEFT != 0)?;
@@ -173,9 +215,13 @@ impl Scan {
         let own = match content {
             Content::Type(kind) => Some(self.make(kind, depth)?),
             Content::String | Content::Embed | Content::Format | Content::Any => None,
+            Content::Tombstone => {
+                self.gone.push(Gone::tombstone(clock, end));
+                None
+            }
         };
-        if attribute && len > 1 {
-            self.overwritten.push((clock, end));
+        if attribute && len > 1 && content == Content::Any {
+            self.gone.push(Gone::values(clock, end));
         }
         if !attribute {
             self.items.push(Item {
@@ -191,6 +237,26 @@ impl Scan {
             seat: spot.seat,
             attribute,
             own,
+        });
+        self.end = end;
+        Ok(())
+    }
+
+    /// F2: units that stood in a container which this same update made and deleted. They have no
+    /// place, so nobody can name them.
+    fn collected(&mut self, reader: &mut Reader<'_>) -> Result<(), BodyRule> {
+        let clock = self.end;
+        let len = content::tombstone(reader, clock)?;
+        let end = match clock.checked_add(len) {
+            Some(end) if end <= limits::CLOCK_MAX => end,
+            _ => return Err(BodyRule::ClockRange),
+        };
+        self.gone.push(Gone::tombstone(clock, end));
+        self.place(Run {
+            start: clock,
+            seat: Seat::Held(index::ContainerIdx::NOWHERE),
+            attribute: false,
+            own: None,
         });
         self.end = end;
         Ok(())

@@ -16,6 +16,8 @@ use yrs::{
 pub(super) const HAS_LEFT: u8 = 0x80;
 pub(super) const HAS_RIGHT: u8 = 0x40;
 pub(super) const HAS_KEY: u8 = 0x20;
+/// The header of units that have no place any more.
+const COLLECTED: u8 = 0;
 
 /// Blocks of an update or a whole state.
 pub(super) struct State {
@@ -121,6 +123,18 @@ impl Stored {
 
 fn read_block(reader: &mut DecoderV1<'_>, id: ItemId) -> Option<Stored> {
     let info = reader.read_info().ok()?;
+    if info == COLLECTED {
+        let len = reader.read_len().ok()?;
+        return Some(Stored {
+            id,
+            len,
+            left: None,
+            right: None,
+            parent: None,
+            key: None,
+            content: ItemContent::Deleted(len),
+        });
+    }
     let mut neighbour = |bit| match info & bit {
         0 => Some(None),
         _ if bit == HAS_LEFT => Some(Some(ItemId::from_yrs(&reader.read_left_id().ok()?))),

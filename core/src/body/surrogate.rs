@@ -39,6 +39,13 @@ impl SecondHalves {
         units
     }
 
+    /// Whether a text has the second half of a character at a unit.
+    pub(super) fn cuts(text: &str, unit: u32) -> bool {
+        let mut halves = SecondHalves::default();
+        halves.read(text, 0);
+        halves.holds(unit)
+    }
+
     /// Forgets everything but the memory.
     pub(super) fn clear(&mut self) {
         self.clocks.clear();

@@ -25,6 +25,27 @@ pub(super) struct View<'a> {
     pub(super) base: u32,
 }
 
+impl<'a> View<'a> {
+    /// The view of a chain that has a client.
+    pub(super) fn new(
+        chains: &'a Chains,
+        index: &'a Index,
+        root: &'a str,
+        author: ChainIdx,
+        past: &'a Past,
+    ) -> Result<Self, BodyRule> {
+        Ok(View {
+            chains,
+            index,
+            past,
+            root,
+            author,
+            client: chains.client(author).ok_or(BodyRule::Unregistered)?,
+            base: chains.seen(author, past),
+        })
+    }
+}
+
 impl View<'_> {
     /// The unit of an id, if the author had seen it (F3): `known` is how far its own clock is.
     #[inline]

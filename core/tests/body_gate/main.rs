@@ -10,6 +10,7 @@
 )]
 
 mod bodies;
+mod foreign;
 mod fuzz;
 mod honest;
 mod hostile;

@@ -274,11 +274,7 @@ fn execute(
         report.largest = report.largest.max(bytes);
         let allowed = allowed(input.len() as u64);
         let what = match caught {
-            Err(panic) => Some(format!(
-                "panicked at {}: {}",
-                WHERE.take(),
-                message(panic.as_ref())
-            )),
+            Err(panic) => Some(described(panic.as_ref())),
             Ok(_) if bytes > allowed => Some(format!("{bytes} bytes allocated, {allowed} allowed")),
             Ok(reached) => {
                 shortest = shortest.min(spent).min(passed);
@@ -342,9 +338,13 @@ pub(crate) fn driving<T>(run: impl FnOnce() -> T) -> T {
     answer
 }
 
-fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+/// Where the last panic of an execution was, and its message.
+pub(crate) fn described(panic: &(dyn std::any::Any + Send)) -> String {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("without a message")
+    let message = owned.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!(
+        "panicked at {}: {}",
+        WHERE.take(),
+        message.unwrap_or("without a message")
+    )
 }

@@ -106,6 +106,23 @@ impl Report {
         100.0 * self.applied as f64 / self.executions.max(1) as f64
     }
 
+    /// Both, where two threads have shared the work.
+    pub fn and(mut self, other: Report) -> Report {
+        for (code, count) in other.refused {
+            *self.refused.entry(code).or_default() += count;
+        }
+        Report {
+            executions: self.executions + other.executions,
+            judged: self.judged + other.judged,
+            applied: self.applied + other.applied,
+            slowest: self.slowest.max(other.slowest),
+            largest: self.largest.max(other.largest),
+            spent: self.spent.max(other.spent),
+            failure: self.failure.or(other.failure),
+            ..self
+        }
+    }
+
     fn count(&mut self, reached: Reached) -> bool {
         self.executions += 1;
         match reached {

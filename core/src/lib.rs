@@ -60,6 +60,8 @@
 //! | [`replica`] | one device's copy of a workspace; rebase |
 //! | `sim` (feature `sim`) | a workspace on one thread, from a seed |
 
+#[cfg(test)]
+mod accident;
 pub mod body;
 pub mod causal;
 pub mod changeset;
@@ -75,7 +77,7 @@ pub mod patch;
 pub mod record;
 pub mod replica;
 pub mod schema;
-#[cfg(feature = "sim")]
+#[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod value;
 pub mod wire;

@@ -5,6 +5,8 @@ mod bundle;
 mod edit;
 mod intake;
 mod rebase;
+#[cfg(test)]
+mod tests;
 
 pub use bundle::{BundleReadError, FromBundle};
 pub use edit::WriteError;

@@ -171,7 +171,7 @@ impl fmt::Display for Report {
 }
 
 /// Executes a target so often, or until something does not hold. What `first` holds is executed as
-/// it is before anything is mutated.
+/// it is, all of it and before anything else.
 pub fn drive(
     target: &Target,
     executions: u64,
@@ -186,10 +186,8 @@ pub fn drive(
     };
     let mut rng = Rng::new(seed);
     let begun = Instant::now();
-    let seeds: Vec<Vec<u8>> = (target.seeds)()
-        .into_iter()
-        .chain(first.iter().cloned())
-        .collect();
+    let executions = executions.max(first.len() as u64);
+    let seeds: Vec<Vec<u8>> = first.iter().cloned().chain((target.seeds)()).collect();
     let mut kept: Vec<Vec<u8>> = Vec::new();
     let mut known: BTreeSet<[u8; 32]> = BTreeSet::new();
     let mut fresh = seeds.iter().cloned();

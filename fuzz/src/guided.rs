@@ -15,7 +15,7 @@ use std::{
 macro_rules! program {
     () => {
         #[cfg(fuzzing)]
-        ::libfuzzer_sys::fuzz_target!(init: $crate::guided::begin(), |input: &[u8]| {
+        ::libfuzzer_sys::fuzz_target!(init: $crate::guided::begin(env!("CARGO_BIN_NAME")), |input: &[u8]| {
             $crate::guided::execute(env!("CARGO_BIN_NAME"), input);
         });
 
@@ -46,10 +46,11 @@ fn target(name: &str) -> Target {
 }
 
 /// Takes back the fuzzer's wish to end at every panic: those of the engines, which core catches, are
-/// no finds.
-pub fn begin() {
+/// no finds. And makes what all executions share, so that the first does not seem to hang.
+pub fn begin(name: &str) {
     drop(std::panic::take_hook());
     drive::note_panics();
+    execute(name, &honest(name, &mut Rng::new(0)));
 }
 
 /// Executes one input. What does not hold ends in a panic, after saying where it was.

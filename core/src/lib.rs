@@ -62,6 +62,8 @@
 //! | [`engine`] | a node: edits and arrivals in, commits and events out |
 //! | `sim` (feature `sim`) | a workspace on one thread, from a seed |
 
+#[cfg(test)]
+mod accident;
 pub mod body;
 pub mod causal;
 pub mod changeset;
@@ -78,7 +80,7 @@ pub mod patch;
 pub mod record;
 pub mod replica;
 pub mod schema;
-#[cfg(feature = "sim")]
+#[cfg(any(test, feature = "sim"))]
 pub mod sim;
 pub mod store;
 pub mod value;

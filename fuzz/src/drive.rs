@@ -106,6 +106,23 @@ impl Report {
         100.0 * self.applied as f64 / self.executions.max(1) as f64
     }
 
+    /// Both, where two threads have shared the work.
+    pub fn and(mut self, other: Report) -> Report {
+        for (code, count) in other.refused {
+            *self.refused.entry(code).or_default() += count;
+        }
+        Report {
+            executions: self.executions + other.executions,
+            judged: self.judged + other.judged,
+            applied: self.applied + other.applied,
+            slowest: self.slowest.max(other.slowest),
+            largest: self.largest.max(other.largest),
+            spent: self.spent.max(other.spent),
+            failure: self.failure.or(other.failure),
+            ..self
+        }
+    }
+
     fn count(&mut self, reached: Reached) -> bool {
         self.executions += 1;
         match reached {
@@ -154,7 +171,7 @@ impl fmt::Display for Report {
 }
 
 /// Executes a target so often, or until something does not hold. What `first` holds is executed as
-/// it is before anything is mutated.
+/// it is, all of it and before anything else.
 pub fn drive(
     target: &Target,
     executions: u64,
@@ -169,10 +186,8 @@ pub fn drive(
     };
     let mut rng = Rng::new(seed);
     let begun = Instant::now();
-    let seeds: Vec<Vec<u8>> = (target.seeds)()
-        .into_iter()
-        .chain(first.iter().cloned())
-        .collect();
+    let executions = executions.max(first.len() as u64);
+    let seeds: Vec<Vec<u8>> = first.iter().cloned().chain((target.seeds)()).collect();
     let mut kept: Vec<Vec<u8>> = Vec::new();
     let mut known: BTreeSet<[u8; 32]> = BTreeSet::new();
     let mut fresh = seeds.iter().cloned();
@@ -274,11 +289,7 @@ fn execute(
         report.largest = report.largest.max(bytes);
         let allowed = allowed(input.len() as u64);
         let what = match caught {
-            Err(panic) => Some(format!(
-                "panicked at {}: {}",
-                WHERE.take(),
-                message(panic.as_ref())
-            )),
+            Err(panic) => Some(described(panic.as_ref())),
             Ok(_) if bytes > allowed => Some(format!("{bytes} bytes allocated, {allowed} allowed")),
             Ok(reached) => {
                 shortest = shortest.min(spent).min(passed);
@@ -342,9 +353,13 @@ pub(crate) fn driving<T>(run: impl FnOnce() -> T) -> T {
     answer
 }
 
-fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+/// Where the last panic of an execution was, and its message.
+pub(crate) fn described(panic: &(dyn std::any::Any + Send)) -> String {
     let owned = panic.downcast_ref::<String>().map(String::as_str);
-    owned
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("without a message")
+    let message = owned.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!(
+        "panicked at {}: {}",
+        WHERE.take(),
+        message.unwrap_or("without a message")
+    )
 }

@@ -15,9 +15,17 @@
 //! `ANABRANCH_FUZZ_TARGET=name` runs one of them alone, and `ANABRANCH_FUZZ_INPUT=hex` gives that
 //! one a single input.
 //!
-//! `corpus/<target>/` holds what was found before; each input there is run by the smoke test too.
-//! A find becomes a file there and, where it shows a mistake, a test with its story. The mutations
-//! are not guided by coverage; a [`Target`]'s `run` takes bytes, so a guided fuzzer can drive it.
+//! Its mutations are not guided by coverage.
+//!
+//! # Guided by coverage
+//! `cargo +nightly fuzz run <target> <new> fuzz/corpus/<target>` drives the same function with
+//! libFuzzer, which mutates as the target does and in its own ways, and keeps in the folder `<new>`
+//! what reaches something new. See [`program`].
+//!
+//! # What was found
+//! `corpus/<target>/` holds a few small inputs that reach far, under the names that libFuzzer gives
+//! (the SHA-1 of their bytes). `finds/<target>/` holds those that showed a mistake, each with the
+//! test that tells its story. The smoke executes all of them before it mutates anything.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -31,6 +39,7 @@ pub mod crafted;
 mod decoders;
 mod drive;
 mod form;
+pub mod guided;
 mod harmless;
 mod meter;
 mod obeys;

@@ -113,3 +113,19 @@ fn every_package_follows_the_lints_of_the_workspace() {
         );
     }
 }
+
+#[test]
+fn every_fuzz_target_has_its_program() {
+    let root = repository::root();
+    let text = fs::read_to_string(root.join("fuzz/Cargo.toml")).unwrap();
+    let manifest: toml::Table = toml::from_str(&text).unwrap();
+    let bins = manifest["bin"].as_array().unwrap().iter();
+    let mut programs: Vec<&str> = bins.map(|bin| bin["name"].as_str().unwrap()).collect();
+    let mut targets: Vec<&str> = anabranch_fuzz::targets()
+        .iter()
+        .map(|target| target.name)
+        .collect();
+    programs.sort_unstable();
+    targets.sort_unstable();
+    assert_eq!(programs, targets);
+}

@@ -9,9 +9,10 @@
 )]
 
 use anabranch_fuzz::{Report, Rng, Target, Watch, drive, hex, set_meter, targets, unhex};
+use anabranch_tests::repository;
 use std::{
-    collections::hash_map::RandomState, fs, hash::BuildHasher, path::Path, process, sync::Mutex,
-    thread, time::Duration,
+    collections::hash_map::RandomState, fs, hash::BuildHasher, process, sync::Mutex, thread,
+    time::Duration,
 };
 
 /// How often each target is executed where the environment says nothing.
@@ -30,16 +31,17 @@ fn setting(name: &str) -> Option<u64> {
     )
 }
 
-/// Inputs that were found before.
-fn corpus(target: &Target) -> Vec<Vec<u8>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../fuzz/corpus")
-        .join(target.name);
-    let Ok(files) = fs::read_dir(folder) else {
-        return Vec::new();
-    };
-    let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    paths.sort();
+/// What showed a mistake once, and what reaches far.
+fn known(target: &Target) -> Vec<Vec<u8>> {
+    let mut paths = Vec::new();
+    for folder in ["fuzz/finds", "fuzz/corpus"] {
+        // Not every target has a find.
+        if let Ok(files) = fs::read_dir(repository::root().join(folder).join(target.name)) {
+            let before = paths.len();
+            paths.extend(files.map(|file| file.unwrap().path()));
+            paths[before..].sort();
+        }
+    }
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
 
@@ -85,7 +87,9 @@ fn every_target_holds() {
                             .name
                             .bytes()
                             .fold(seed, |seed, byte| Rng::new(seed ^ u64::from(byte)).next());
-                        let report = drive(&target, executions, own, &corpus(&target), watch);
+                        let known = known(&target);
+                        assert!(!known.is_empty(), "{} has no corpus", target.name);
+                        let report = drive(&target, executions, own, &known, watch);
                         println!("{report}");
                         reports.lock().unwrap().push(report);
                     }

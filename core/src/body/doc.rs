@@ -249,7 +249,11 @@ impl BodyDoc {
             return Err(Stuck { doing });
         };
         let mut txn = self.engine.doc.transact_mut();
-        let applied = catch_unwind(AssertUnwindSafe(|| txn.apply_update(update).is_ok()));
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            #[cfg(test)]
+            crate::accident::strike(payload);
+            txn.apply_update(update).is_ok()
+        }));
         let done =
             matches!(applied, Ok(true)) && catch_unwind(AssertUnwindSafe(|| txn.commit())).is_ok();
         if done {

@@ -88,15 +88,18 @@ impl Document {
                 Taken::Contest { .. } => contest = true,
             }
         }
-        if contest {
+        let rebuilt = if contest {
             self.rebuild(grounds, &mut received.events);
+            true
+        } else {
+            self.apply(admitted, grounds, Cause::Remote, &mut received.events)
+        };
+        if rebuilt {
             // What counted a moment ago may not any more.
             let states = places
                 .iter()
                 .filter_map(|(chain, seq, id)| Some((*id, self.state(chain, *seq, id)?)));
             received.states = states.collect();
-        } else {
-            self.apply(admitted, grounds, Cause::Remote, &mut received.events);
         }
         received
     }
@@ -414,16 +417,17 @@ impl Document {
         }
     }
 
-    /// Applies what was admitted and tells of it.
+    /// Applies what was admitted and tells of it. Answers whether the engine stopped, and the
+    /// document was made anew without what it stopped at.
     pub(super) fn apply(
         &mut self,
         admitted: Vec<Admitted>,
         grounds: &Grounds<'_>,
         cause: Cause,
         events: &mut Vec<Event>,
-    ) {
+    ) -> bool {
         if admitted.is_empty() {
-            return;
+            return false;
         }
         let about: Vec<(ChangeSetId, ChainIdx)> =
             admitted.iter().map(|a| (a.id, a.chain)).collect();
@@ -433,8 +437,12 @@ impl Document {
                     let told = self.tell(change, chain, cause, patches);
                     events.extend(told);
                 }
+                false
             }
-            Err(_) => self.rebuild_carefully(grounds, events),
+            Err(_) => {
+                self.rebuild_carefully(grounds, events);
+                true
+            }
         }
     }
 

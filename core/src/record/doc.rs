@@ -295,6 +295,10 @@ fn run(
     } else {
         PatchLog::inactive()
     };
+    #[cfg(test)]
+    for change in &changes {
+        crate::accident::strike(change.raw_bytes());
+    }
     let applied = engine.apply_changes_log_patches(changes, &mut log);
     applied.map_err(|_| APPLYING)?;
     // A change whose dependencies are not there waits in the engine without a word.

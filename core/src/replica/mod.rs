@@ -6,6 +6,8 @@ mod edit;
 mod intake;
 mod rebase;
 mod restore;
+#[cfg(test)]
+mod tests;
 
 pub use bundle::{BundleReadError, FromBundle};
 pub use edit::WriteError;

@@ -41,6 +41,17 @@ pub(crate) fn body(chunk: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
+/// The same chunk with length and checksum put right and, where it can be taken apart, as an honest
+/// change's author would write it at the same place; none where nothing stands behind its head.
+pub(crate) fn dressed(bytes: &[u8], honest: &Chunk) -> Option<Vec<u8>> {
+    let body = body(bytes)?;
+    let dressed = Chunk::parse(body).map(|mut chunk| {
+        chunk.dress(honest);
+        chunk.body()
+    });
+    Some(frame(CHANGE, &dressed.unwrap_or_else(|| body.to_vec())))
+}
+
 impl Chunk {
     /// Takes a body apart; none where it is not that of a change.
     pub(crate) fn parse(body: &[u8]) -> Option<Chunk> {

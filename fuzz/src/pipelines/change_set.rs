@@ -6,7 +6,10 @@
 use super::{bend, twist};
 use crate::{
     Reached, Target, bytes,
-    form::{chunk, update::Update},
+    form::{
+        chunk::{self, Chunk},
+        update::{self, Unit, Update},
+    },
     harmless, meter, stock,
     world::{AUTHOR, EDITOR, Member, NOW, World, unstuck},
 };
@@ -37,9 +40,12 @@ pub const TARGET: Target = Target {
 
 /// The header speaks of the payload that follows.
 pub const DESCRIBED: u8 = 1;
+/// The payload has its checksum and speaks of the author and the place that the header names.
+pub const DRESSED: u8 = 2;
 
-/// Executions after which a replica is made anew: what is refused is kept aside and adds up.
-const EXECUTIONS_MAX: u32 = 256;
+/// What a replica takes in without accepting it, before it is looked at as a whole (it obeys its
+/// schema, loads, can be edited and saved) and made anew: what is refused is kept aside and adds up.
+pub const REFUSED_MAX: u32 = 256;
 
 thread_local! {
     static STAND: RefCell<Vec<Stand>> = RefCell::new(stands());
@@ -49,8 +55,41 @@ struct Stand {
     world: World,
     base: Vec<Verified>,
     headers: Vec<(Header, Vec<u8>)>,
+    /// How an honest payload names author and place.
+    dress: Dress,
     replica: Option<(Replica, [u8; 32])>,
-    executed: u32,
+    refused: u32,
+}
+
+enum Dress {
+    Change(Box<Chunk>),
+    Update(Unit),
+    None,
+}
+
+impl Dress {
+    fn of(engine: EngineKind, honest: &[(Header, Vec<u8>)]) -> Self {
+        let mut payloads = honest.iter().map(|(_, payload)| payload);
+        let dress = match engine {
+            EngineKind::Automerge => payloads
+                .find_map(|payload| Chunk::parse(chunk::body(payload)?))
+                .map(|chunk| Dress::Change(Box::new(chunk))),
+            EngineKind::Yrs => payloads
+                .filter_map(|payload| Update::parse(payload))
+                .find(|update| !update.blocks.is_empty())
+                .map(|update| Dress::Update((update.client, update.clock))),
+            EngineKind::Log => Some(Dress::None),
+        };
+        dress.expect("something honest that says who wrote it")
+    }
+
+    fn on(&self, payload: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Dress::Change(honest) => chunk::dressed(payload, honest),
+            Dress::Update((client, clock)) => update::dressed(payload, *client, *clock),
+            Dress::None => None,
+        }
+    }
 }
 
 fn stands() -> Vec<Stand> {
@@ -80,9 +119,10 @@ fn stands() -> Vec<Stand> {
             Stand {
                 base: verified(&world, &world.base),
                 world,
+                dress: Dress::of(header.engine, &headers),
                 headers,
                 replica: None,
-                executed: 0,
+                refused: 0,
             }
         })
         .collect();
@@ -129,7 +169,7 @@ impl Stand {
                 let payload = match header.engine {
                     EngineKind::Automerge => {
                         header.actor = Some(Actor::Automerge([9; 16]));
-                        let mut chunk = chunk::Chunk::parse(chunk::body(payload)?)?;
+                        let mut chunk = Chunk::parse(chunk::body(payload)?)?;
                         chunk.actor = vec![9; 16];
                         chunk::frame(chunk::CHANGE, &chunk.body())
                     }
@@ -180,17 +220,14 @@ impl Stand {
     }
 
     fn receive(&mut self, verified: Verified) -> Reached {
-        let (mut replica, before) = self
-            .replica
-            .take()
-            .filter(|_| self.executed < EXECUTIONS_MAX)
-            .unwrap_or_else(|| {
-                let replica = self.fresh();
-                self.executed = 0;
-                let digest = replica.digest();
-                (replica, digest)
-            });
-        self.executed += 1;
+        if self.refused >= REFUSED_MAX {
+            self.look_back();
+        }
+        let (mut replica, before) = self.replica.take().unwrap_or_else(|| {
+            let replica = self.fresh();
+            let digest = replica.digest();
+            (replica, digest)
+        });
         let header = verified.change().header().clone();
         let id = verified.change().id();
         let (intake, bytes) =
@@ -208,11 +245,16 @@ impl Stand {
             .map(|arrival| arrival.state.clone());
         let document = replica.document(&header.entity, &header.part);
         let state = document
-            .and_then(|document| document.state_of(&id))
+            .and_then(|document| document.state(&header.chain, header.seq, &id))
             .or(arrived);
-        let state = state.expect("what came in has a state");
+        let crowded_out = intake.dropped.contains(&id);
+        assert!(
+            state.is_some() != crowded_out,
+            "what came in has a state, or found no room among those that wait"
+        );
         let digest = replica.digest();
-        if state == State::Effective {
+        if state == Some(State::Effective) {
+            self.refused = 0;
             self.accepted(replica, &header, verified);
             return Reached::Applied;
         }
@@ -224,14 +266,29 @@ impl Stand {
             meter::note(bytes);
         }
         self.replica = Some((replica, before));
+        self.refused += 1;
         match state {
-            State::Refused(rule) => Reached::Rejected(super::code(&rule)),
-            State::Stuck => panic!("the engine stopped"),
-            State::Effective
-            | State::Held(_)
-            | State::Forked { .. }
-            | State::Orphaned { .. }
-            | State::Excluded(_) => Reached::Judged,
+            Some(State::Refused(rule)) => Reached::Rejected(super::code(&rule)),
+            Some(State::Stuck) => panic!("the engine stopped"),
+            Some(
+                State::Effective
+                | State::Held(_)
+                | State::Forked { .. }
+                | State::Orphaned { .. }
+                | State::Excluded(_),
+            )
+            | None => Reached::Judged,
+        }
+    }
+
+    /// What must hold where nothing of what came took effect.
+    fn look_back(&mut self) {
+        self.refused = 0;
+        if let Some((mut replica, _)) = self.replica.take() {
+            replica.documents().for_each(|document| {
+                harmless::whole(document);
+            });
+            self.written_on(&mut replica, 0, NOW + 9_500_000);
         }
     }
 
@@ -299,6 +356,11 @@ pub fn sealed(input: &[u8]) -> Option<(usize, Vec<u8>)> {
         let (at, form, header, payload) = taken_apart(input, stands.len())?;
         let parsed = postcard::from_bytes::<Header>(header).ok();
         let key = stands[at].key(parsed.as_ref());
+        let derived = parsed.as_ref().is_some_and(|header| header.actor.is_none());
+        let dressed = (form & DRESSED != 0 && derived)
+            .then(|| stands[at].dress.on(payload))
+            .flatten();
+        let payload = dressed.as_deref().unwrap_or(payload);
         let header = match parsed {
             Some(parsed) if form & DESCRIBED != 0 => parsed.describe(payload).encode(),
             _ => header.to_vec(),
@@ -307,27 +369,31 @@ pub fn sealed(input: &[u8]) -> Option<(usize, Vec<u8>)> {
     })
 }
 
-/// Inputs by which an engine's bytes are sent: under every honest header of the engine, and by a
-/// gateway under the actor that they name.
+/// Inputs by which an engine's bytes are sent: by an author in every world of the engine, as they
+/// are and with author and place put right, and by a gateway under the actor that they name.
 pub fn sending(engine: EngineKind, payload: &[u8]) -> Vec<Vec<u8>> {
     STAND.with_borrow(|stands| {
         let mut inputs = Vec::new();
         for (at, stand) in stands.iter().enumerate() {
-            let mut put = |header: &Header| {
-                inputs.push(put_together(at as u8, DESCRIBED, &header.encode(), payload));
+            let mut put = |form: u8, header: &Header| {
+                inputs.push(put_together(at as u8, form, &header.encode(), payload));
             };
             let mut headers = stand.headers.iter().map(|(header, _)| header);
             let Some(first) = headers.next().filter(|header| header.engine == engine) else {
                 continue;
             };
-            put(first);
+            put(DESCRIBED, first);
+            if engine != EngineKind::Log {
+                put(DESCRIBED | DRESSED, first);
+            }
             if let Some(foreign) = headers.find(|header| header.actor.is_some()) {
                 let (actor, stamp) = named(engine, payload);
-                put(&Header {
+                let header = Header {
                     actor,
                     hlc: stamp.unwrap_or(foreign.hlc),
                     ..foreign.clone()
-                });
+                };
+                put(DESCRIBED, &header);
             }
         }
         inputs
@@ -399,11 +465,7 @@ fn run(input: &[u8]) -> Reached {
 
 fn end() {
     STAND.with_borrow_mut(|stands| {
-        for stand in stands {
-            if let Some((mut replica, _)) = stand.replica.take() {
-                stand.written_on(&mut replica, 0, NOW + 9_500_000);
-            }
-        }
+        stands.iter_mut().for_each(Stand::look_back);
     });
 }
 

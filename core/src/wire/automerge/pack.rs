@@ -12,8 +12,8 @@ use super::{
 use crate::wire::bytes::{put_bytes, put_number, put_signed};
 
 /// Writes `chunk` relative to what both ends know, and moves that knowledge on. The result always
-/// rebuilds to the same bytes: where the compact form would not, the chunk is carried raw. `budget`
-/// is lowered by the operations that rebuilding it expands to.
+/// rebuilds to the same bytes: where the compact form would not, or is longer, the chunk is carried
+/// raw, which is one byte more than itself. `budget` is lowered by the operations that rebuilding it expands to.
 pub fn pack(
     chunk: &[u8],
     given: Given<'_>,
@@ -26,6 +26,7 @@ pub fn pack(
         let mut left = *budget;
         if let Ok(rebuilt) = rebuild(&compact, given, pen, tables, geneses, &mut left)
             && rebuilt.chunk == chunk
+            && compact.len() <= chunk.len().saturating_add(1)
         {
             *budget = left;
             let mark = rebuilt.mark;

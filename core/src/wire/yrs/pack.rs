@@ -12,12 +12,14 @@ use super::{
 use crate::wire::bytes::{put_bytes, put_number, put_signed, zigzag};
 
 /// Writes `update` relative to what both ends know, and moves that knowledge on. The result always
-/// rebuilds to the same bytes: where the compact form would not, the update is carried raw.
+/// rebuilds to the same bytes: where the compact form would not, or is longer, the update is carried
+/// raw, which is one byte more than itself.
 pub fn pack(update: &[u8], pen: &mut Pen, crowd: &mut Crowd) -> Vec<u8> {
     if let Ok(parsed) = Update::parse(update) {
         let compact = compact(&parsed, pen, crowd);
         if let Ok((rebuilt, trail)) = rebuild(&compact, pen, crowd)
             && rebuilt == update
+            && compact.len() <= update.len().saturating_add(1)
         {
             pen.learn(&trail);
             crowd.learn(&trail);

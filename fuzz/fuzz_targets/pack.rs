@@ -1,0 +1,4 @@
+//! The target `pack`: see [`anabranch_fuzz::program`].
+#![cfg_attr(fuzzing, no_main)]
+
+anabranch_fuzz::program!();

@@ -126,6 +126,16 @@ pub enum EditError {
     Envelope(#[from] EnvelopeRule),
 }
 
+impl EditError {
+    /// Whether the engine stopped, so that the document has to be rebuilt.
+    pub fn is_stuck(&self) -> bool {
+        matches!(
+            self,
+            EditError::Record(record::EditError::Stuck(_)) | EditError::Body(body::EditError::Stuck)
+        )
+    }
+}
+
 /// What an engine made of an edit.
 #[derive(Default)]
 struct Made {

@@ -150,7 +150,8 @@ impl Replica {
         };
         let aside = document.make_way(&pen.writer, &grounds);
         let written = document.write(&pen, draft);
-        let rebuilt = match aside.is_empty() {
+        let stopped = matches!(&written, Err(error) if error.is_stuck());
+        let rebuilt = match aside.is_empty() && !stopped {
             true => None,
             false => document.settle(&aside, &grounds).pop(),
         };

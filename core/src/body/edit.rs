@@ -96,11 +96,12 @@ impl BodyDoc {
             return Err(self.stuck());
         }
         let start = self.gate.clock(chain);
+        self.ruler.begin();
         let mut txn = self.engine.doc.transact_mut();
         let root = &self.engine.root;
-        let gate = &self.gate;
+        let (gate, ruler) = (&self.gate, &mut self.ruler);
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            let mut hand = Hand::new(&mut txn, root, gate, client, start);
+            let mut hand = Hand::new(&mut txn, root, gate, ruler, client, start);
             let outcome = run(&mut hand);
             let rich = hand.rich;
             let changed = txn.has_changes();
@@ -138,8 +139,10 @@ impl BodyDoc {
             Err(error) => return Err(self.take_back(before, error)),
         };
         self.gate.admit(&judged);
+        let made = judged.end().saturating_sub(judged.start());
+        self.ruler.end(made);
         Ok(Written {
-            made: judged.end().saturating_sub(judged.start()),
+            made,
             from: ItemId {
                 client,
                 clock: judged.start(),
@@ -156,6 +159,8 @@ impl BodyDoc {
 
     /// Makes the engine's document again as it was before a transaction, and passes the error on.
     fn take_back(&mut self, before: Option<Option<Vec<u8>>>, error: EditError) -> EditError {
+        // What it deleted the engine's length tells.
+        self.ruler.end(0);
         let Some(state) = before else {
             self.watch.forget();
             return error;

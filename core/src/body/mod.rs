@@ -34,6 +34,7 @@ mod read;
 mod replay;
 mod revert;
 mod rule;
+mod ruler;
 mod scan;
 mod state;
 mod surrogate;

@@ -245,9 +245,7 @@ impl BodyDoc {
             })
             .map_err(|rule| EditError::Refused(Box::new(rule)))?;
         self.gate.admit(&judged);
-        let deleted = self
-            .apply_bytes(&judged.payload)
-            .map_err(|_| EditError::Stuck)?;
+        let deleted = self.apply_judged(&judged).map_err(|_| EditError::Stuck)?;
         for (old, new, len) in reverted.again {
             self.redone.insert(old, new, len);
         }

@@ -12,7 +12,9 @@ use super::{
     canon::sorted,
     doc::Engine,
     ids::{IdRuns, ItemId},
+    index::Seat,
     perform::Hand,
+    scan::Item,
     undo::Selection,
 };
 use crate::{
@@ -22,6 +24,7 @@ use crate::{
     limits::{PAYLOAD_BYTES_MAX, UPDATE_BLOCKS_MAX, UPDATE_RANGES_MAX},
     patch::Patch,
 };
+use smallvec::SmallVec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use yrs::{
     IdSet, ReadTxn, Snapshot, StateVector, Transact, TransactionMut, updates::encoder::Encoder,
@@ -46,6 +49,8 @@ pub(super) struct Written {
     pub(super) from: ItemId,
     /// How many there are.
     pub(super) made: u32,
+    /// Where they stand.
+    pub(super) items: SmallVec<[Item<Seat>; 1]>,
     pub(super) deleted: IdRuns,
 }
 
@@ -148,6 +153,7 @@ impl BodyDoc {
                 clock: judged.start(),
             },
             payload: judged.payload,
+            items: judged.items,
             deleted,
         })
     }

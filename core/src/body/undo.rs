@@ -120,6 +120,9 @@ impl Step {
 
 /// A set in parts that one change set each can make again; no character is cut in half.
 fn parts(set: &IdRuns, gate: &BodyGate) -> Vec<IdRuns> {
+    if set.is_empty() {
+        return Vec::new();
+    }
     let mut parts = vec![IdRuns::default()];
     let mut units = 0_u32;
     for (id, len) in set.iter() {

@@ -22,6 +22,7 @@ pub fn measure(_: &Options, typing: &[Typing]) -> Figure {
     }
     figure
         .note("the bare engine keeps history and counts UTF-16 units, as the body does; every update of the trace was held against its: the same bytes")
+        .note("the target is for whole traces: in the first 4,000 edits, all that --quick types, bare Yrs has little to walk")
         .note("the flush (ids' tree and proofs, 40 ms or 100 edits) counts, its signature stands apart")
         .target("", 1.4, Some(1.1))
 }

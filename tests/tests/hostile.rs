@@ -15,6 +15,10 @@ use anabranch_fuzz::{
     Reached, Report, Target, Watch, attack, body, change_set, crafted, hex, note_panics, record,
     set_meter, unhex,
 };
+use anabranch_tests::bench::{
+    crowd::{Crowd, Part},
+    judging,
+};
 use std::{thread, time::Duration};
 
 /// Mutations of each input, where the environment says nothing.
@@ -179,4 +183,27 @@ fn hostile_change_sets_do_no_harm_to_replicas_with_bodies() {
 fn hostile_change_sets_do_no_harm_to_replicas_with_logs() {
     let report = replicas_withstand(EngineKind::Log, mutations() / 10);
     assert!(report.refused.len() > 20, "too few rules are met");
+}
+
+#[test]
+fn what_several_writers_might_send_next_is_judged_in_little_memory() {
+    for part in [Part::Record, Part::Body] {
+        let mut crowd = Crowd::new(part, 60);
+        let (mut accepted, mut most) = (0, 0);
+        for _ in 0..20 {
+            let next = crowd.write();
+            for _ in 0..100 {
+                let sent = crowd.mutant(&next);
+                let document = crowd.document();
+                let mut verdict = Ok(());
+                let run = || verdict = judging::judge(document, &sent);
+                most = most.max(allocation_counter::measure(run).bytes_total);
+                accepted += u32::from(verdict.is_ok());
+            }
+            crowd.hear(next);
+        }
+        println!("{part:?}: at most {most} bytes a mutant, {accepted} of 2000 accepted");
+        assert!(most <= ALLOWED_BYTES, "{part:?}: {most}");
+        assert!(accepted > 50, "{part:?}: the mutants do not come far");
+    }
 }

@@ -4,6 +4,7 @@ use super::{
     BlockPath, EditError, Marks,
     blocks::{Piece, block_at, child_index, segments},
     doc::Root,
+    ids::ItemId,
     marks::{Stands, ValueFault, key_fits, tag_fits, to_any},
     perform::{Hand, Target},
     text,
@@ -124,14 +125,23 @@ impl<'a> Hand<'a, '_> {
         if at == 0 || at >= text.len(self.txn) {
             return false;
         }
-        let unit = text.sticky_index(self.txn, at, Assoc::After);
-        match unit.as_ref().and_then(|unit| unit.id()) {
-            Some(id) if id.client.get() != self.client || id.clock < self.start => {
-                self.gate.is_second_half(id.client.get(), id.clock)
+        match self.unit_at(text, at) {
+            Some(id) if id.client != self.client || id.clock < self.start => {
+                self.gate.is_second_half(id.client, id.clock)
             }
             // Written in this very transaction: the gate has not seen it.
             Some(_) | None => text::inside_pair(self.txn, text, at),
         }
+    }
+
+    fn unit_at(&self, text: &TextRef, at: u32) -> Option<ItemId> {
+        let made = self.clock().saturating_sub(self.start);
+        if let Some(unit) = self.ruler.unit_at(self.txn, text, made, at) {
+            let (client, clock) = (self.gate.client_of(unit.chain)?, unit.clock);
+            return Some(ItemId { client, clock });
+        }
+        let unit = text.sticky_index(self.txn, at, Assoc::After)?;
+        unit.id().map(ItemId::from_yrs)
     }
 
     pub(super) fn check_marks(&self, marks: &Marks) -> Result<(), EditError> {

@@ -5,6 +5,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::{
+    body_view::units,
     canon::write_content,
     ids::{IdRuns, ItemId},
     state::{HAS_KEY, HAS_LEFT, HAS_RIGHT, Parent},
@@ -16,6 +17,9 @@ use yrs::{
     encoding::write::Write,
     updates::encoder::{Encode, Encoder, EncoderV1},
 };
+
+/// The engine's number for a block of text.
+const TEXT: u8 = 4;
 
 /// An update in the making.
 pub(super) struct Composer<'a> {
@@ -72,9 +76,37 @@ impl<'a> Composer<'a> {
             client: self.client,
             clock: self.clock,
         };
+        self.place(spot, content.get_ref_number() & 0x0f);
+        match content {
+            ItemContent::String(text) => {
+                self.body
+                    .write_string(slice_units(text.as_str(), from, len));
+            }
+            // A block may hold several values that an attribute had one after the other.
+            ItemContent::Any(values) => {
+                let at = usize::try_from(from).unwrap_or(usize::MAX);
+                let value = values.get(at).cloned().into_iter().collect();
+                write_content(&mut self.body, &ItemContent::Any(value));
+            }
+            other => write_content(&mut self.body, other),
+        }
+        self.blocks = self.blocks.saturating_add(1);
+        self.clock = self.clock.saturating_add(len);
+        id
+    }
+
+    /// Writes a text as new units.
+    pub(super) fn put_text(&mut self, spot: &Spot, text: &str) {
+        self.place(spot, TEXT);
+        self.body.write_string(text);
+        self.blocks = self.blocks.saturating_add(1);
+        self.clock = self.clock.saturating_add(units(text));
+    }
+
+    fn place(&mut self, spot: &Spot, reference: u8) {
         let bit = |is: bool, bit: u8| if is { bit } else { 0 };
         self.body.write_info(
-            (content.get_ref_number() & 0x0f)
+            reference
                 | bit(spot.left.is_some(), HAS_LEFT)
                 | bit(spot.right.is_some(), HAS_RIGHT)
                 | bit(spot.key.is_some(), HAS_KEY),
@@ -95,22 +127,6 @@ impl<'a> Composer<'a> {
                 self.body.write_string(key);
             }
         }
-        match content {
-            ItemContent::String(text) => {
-                self.body
-                    .write_string(slice_units(text.as_str(), from, len));
-            }
-            // A block may hold several values that an attribute had one after the other.
-            ItemContent::Any(values) => {
-                let at = usize::try_from(from).unwrap_or(usize::MAX);
-                let value = values.get(at).cloned().into_iter().collect();
-                write_content(&mut self.body, &ItemContent::Any(value));
-            }
-            other => write_content(&mut self.body, other),
-        }
-        self.blocks = self.blocks.saturating_add(1);
-        self.clock = self.clock.saturating_add(len);
-        id
     }
 
     /// The update's bytes.

@@ -9,8 +9,10 @@
 use super::{
     BodyGate, JudgedUpdate,
     body_view::{BodyView, read_children, read_text},
+    chains::Unit,
     ids::{IdMap, IdRuns, ItemId},
     patch::Watch,
+    ruler::Ruler,
     undo::Histories,
 };
 use crate::{
@@ -43,6 +45,7 @@ pub struct BodyDoc {
     /// the new.
     pub(super) redone: IdMap,
     pub(super) watch: Watch,
+    pub(super) ruler: Ruler,
     poisoned: bool,
     listening: bool,
 }
@@ -127,6 +130,7 @@ impl BodyDoc {
             histories: Histories::default(),
             redone: IdMap::default(),
             watch: Watch::default(),
+            ruler: Ruler::default(),
             poisoned: false,
             listening: false,
         }
@@ -158,7 +162,7 @@ impl BodyDoc {
     /// ([`BodyDoc::listen`]), else nothing. After [`Stuck`] the document is set aside
     /// ([`BodyDoc::is_poisoned`]) and has to be rebuilt.
     pub fn apply(&mut self, judged: JudgedUpdate) -> Result<Vec<Patch>, Stuck> {
-        self.apply_bytes(&judged.payload)?;
+        self.apply_judged(&judged)?;
         Ok(self.take_patches())
     }
 
@@ -206,6 +210,7 @@ impl BodyDoc {
         let doing = "loading a body";
         let engine = Engine::load(&self.shape, self.engine.client, state).ok_or(Stuck { doing })?;
         self.replace_engine(engine);
+        self.ruler.forget();
         self.poisoned = false;
         Ok(())
     }
@@ -237,8 +242,20 @@ impl BodyDoc {
         self.redone.follow(id)
     }
 
-    /// Applies bytes that were judged; answers what they deleted.
-    pub(super) fn apply_bytes(&mut self, payload: &[u8]) -> Result<IdRuns, Stuck> {
+    /// Applies what was judged; answers what it deleted.
+    pub(super) fn apply_judged(&mut self, judged: &JudgedUpdate) -> Result<IdRuns, Stuck> {
+        let deleted = self.apply_bytes(&judged.payload)?;
+        let gate = &self.gate;
+        let units = deleted.iter().filter_map(|(id, len)| {
+            let chain = gate.chain_of(id.client)?;
+            let clock = id.clock;
+            Some((Unit { chain, clock }, len))
+        });
+        self.ruler.follow(judged.chain(), &judged.items, units);
+        Ok(deleted)
+    }
+
+    fn apply_bytes(&mut self, payload: &[u8]) -> Result<IdRuns, Stuck> {
         let doing = "applying a Yrs update";
         if self.poisoned {
             return Err(Stuck { doing });
@@ -272,6 +289,7 @@ impl BodyDoc {
     pub(super) fn poison(&mut self) {
         self.poisoned = true;
         self.engine = Engine::new(&self.shape, NOBODY);
+        self.ruler.forget();
         self.watch = Watch::default();
     }
 

@@ -12,7 +12,9 @@ use super::{
     canon::sorted,
     doc::Engine,
     ids::{IdRuns, ItemId},
+    index::Seat,
     perform::Hand,
+    scan::Item,
     undo::Selection,
 };
 use crate::{
@@ -22,6 +24,7 @@ use crate::{
     limits::{PAYLOAD_BYTES_MAX, UPDATE_BLOCKS_MAX, UPDATE_RANGES_MAX},
     patch::Patch,
 };
+use smallvec::SmallVec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use yrs::{
     IdSet, ReadTxn, Snapshot, StateVector, Transact, TransactionMut, updates::encoder::Encoder,
@@ -46,6 +49,8 @@ pub(super) struct Written {
     pub(super) from: ItemId,
     /// How many there are.
     pub(super) made: u32,
+    /// Where they stand.
+    pub(super) items: SmallVec<[Item<Seat>; 1]>,
     pub(super) deleted: IdRuns,
 }
 
@@ -96,11 +101,12 @@ impl BodyDoc {
             return Err(self.stuck());
         }
         let start = self.gate.clock(chain);
+        self.ruler.begin();
         let mut txn = self.engine.doc.transact_mut();
         let root = &self.engine.root;
-        let gate = &self.gate;
+        let (gate, ruler) = (&self.gate, &mut self.ruler);
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            let mut hand = Hand::new(&mut txn, root, gate, client, start);
+            let mut hand = Hand::new(&mut txn, root, gate, ruler, client, start);
             let outcome = run(&mut hand);
             let rich = hand.rich;
             let changed = txn.has_changes();
@@ -138,13 +144,16 @@ impl BodyDoc {
             Err(error) => return Err(self.take_back(before, error)),
         };
         self.gate.admit(&judged);
+        let made = judged.end().saturating_sub(judged.start());
+        self.ruler.end(made);
         Ok(Written {
-            made: judged.end().saturating_sub(judged.start()),
+            made,
             from: ItemId {
                 client,
                 clock: judged.start(),
             },
             payload: judged.payload,
+            items: judged.items,
             deleted,
         })
     }
@@ -156,6 +165,8 @@ impl BodyDoc {
 
     /// Makes the engine's document again as it was before a transaction, and passes the error on.
     fn take_back(&mut self, before: Option<Option<Vec<u8>>>, error: EditError) -> EditError {
+        // What it deleted the engine's length tells.
+        self.ruler.end(0);
         let Some(state) = before else {
             self.watch.forget();
             return error;

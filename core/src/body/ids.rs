@@ -57,6 +57,14 @@ impl IdRuns {
         let runs = self.clients.entry(id.client).or_default();
         let mut start = id.clock;
         let mut end = id.clock.saturating_add(len);
+        // Typing grows the last run.
+        if let Some(mut last) = runs.last_entry()
+            && (*last.key()..=*last.get()).contains(&start)
+        {
+            self.units = self.units.saturating_add(end.saturating_sub(*last.get()));
+            *last.get_mut() = end.max(*last.get());
+            return;
+        }
         if let Some((&at, &to)) = runs.range(..=start).next_back()
             && to >= start
         {

@@ -5,11 +5,14 @@ use super::{
     Anchor, BodyDoc, BodyEdit, BodyOp, EditError, Side,
     anchor::anchor_in,
     blocks::block_at,
+    chains::Unit,
     doc::Root,
+    edit::Written,
     ids::{IdMap, IdRuns, ItemId},
+    index::Seat,
     kept::unit_of,
     perform::Hand,
-    state::{State, Stored},
+    scan::Item,
 };
 use crate::id::ViewId;
 use crate::judge::Place;
@@ -64,23 +67,33 @@ impl BodyDoc {
             }
             Ok(())
         })?;
-        // Where text went is read from what was written, which is cheaper than looking it up.
-        if let Some(update) = State::read(&written.payload) {
-            for (intent, from) in &mut noted {
-                if let BodyOp::Splice { .. } = &intent.op {
-                    let first = written.from.client;
-                    intent.start = first_place(
-                        &update,
-                        ItemId {
-                            client: first,
-                            clock: *from,
-                        },
-                    );
-                }
+        // Where text went is known from what was written, which is cheaper than looking it up.
+        for (intent, from) in &mut noted {
+            if let BodyOp::Splice { .. } = &intent.op {
+                intent.start = self.first_place(&written, *from);
             }
         }
         let edit = self.finish_edit(view, place.hlc, written);
         Ok((edit, noted.into_iter().map(|(intent, _)| intent).collect()))
+    }
+
+    /// Where the first block of a sequence went that was written at a clock or after it.
+    fn first_place(&self, written: &Written, from: u32) -> Option<Anchor> {
+        let ends = |item: &Item<Seat>| item.clock.saturating_add(item.len) <= from;
+        let item = written.items.get(written.items.partition_point(ends))?;
+        let id = |unit: Unit| {
+            let client = self.gate.client_of(unit.chain)?;
+            let clock = unit.clock;
+            Some(ItemId { client, clock })
+        };
+        Some(match (item.left, item.right) {
+            (Some(left), _) => Anchor::at_unit(id(left)?, Side::Before),
+            (None, Some(right)) => Anchor::at_unit(id(right)?, Side::After),
+            (None, None) => {
+                let (block, _) = self.gate.stands_in(written.from.client, item.clock)?;
+                Anchor::at_end(block.map(|(client, clock)| ItemId { client, clock }))
+            }
+        })
     }
 
     /// Makes noted operations again, as one change set at `place`. `ids` says which units of
@@ -112,22 +125,6 @@ impl BodyDoc {
         })?;
         Ok(self.finish_edit(view, place.hlc, written))
     }
-}
-
-/// Where the first new block of a sequence went.
-fn first_place(update: &State, from: ItemId) -> Option<Anchor> {
-    let mut block: &Stored = update.block(from)?;
-    while block.key.is_some() {
-        block = update.block(ItemId {
-            client: from.client,
-            clock: block.end(),
-        })?;
-    }
-    Some(match (block.left, block.right) {
-        (Some(left), _) => Anchor::at_unit(left, Side::Before),
-        (None, Some(right)) => Anchor::at_unit(right, Side::After),
-        (None, None) => Anchor::at_end(update.seat(block)?.parent),
-    })
 }
 
 /// Runs of one set without those of another.

@@ -35,6 +35,7 @@ mod read;
 mod replay;
 mod revert;
 mod rule;
+mod ruler;
 mod scan;
 mod split;
 mod state;

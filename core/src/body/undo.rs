@@ -120,6 +120,9 @@ impl Step {
 
 /// A set in parts that one change set each can make again; no character is cut in half.
 fn parts(set: &IdRuns, gate: &BodyGate) -> Vec<IdRuns> {
+    if set.is_empty() {
+        return Vec::new();
+    }
     let mut parts = vec![IdRuns::default()];
     let mut units = 0_u32;
     for (id, len) in set.iter() {
@@ -245,9 +248,7 @@ impl BodyDoc {
             })
             .map_err(|rule| EditError::Refused(Box::new(rule)))?;
         self.gate.admit(&judged);
-        let deleted = self
-            .apply_bytes(&judged.payload)
-            .map_err(|_| EditError::Stuck)?;
+        let deleted = self.apply_judged(&judged).map_err(|_| EditError::Stuck)?;
         for (old, new, len) in reverted.again {
             self.redone.insert(old, new, len);
         }

@@ -8,11 +8,19 @@ use super::{
     stage::{Desk, Ear, Line, body_ops, put},
     typing::{FLUSH_EDITS, Genre, Typing},
 };
+use anabranch::trace::{self, CharSplice, Trace};
 use anabranch_core::{
-    changeset::FlushCache, document::Draft, id::EntityId, sim::Rng, value::Value,
+    body::BodyOp,
+    changeset::{FlushCache, Verified},
+    document::Draft,
+    id::EntityId,
+    sim::Rng,
+    value::Value,
 };
 
 const SIGNATURE: usize = 64;
+/// The recorded trace of people who wrote at once.
+const TOGETHER: &str = "friendsforever_concurrent.json.gz";
 const BEGIN_MS: u64 = 1_767_258_000_000;
 
 /// Measures.
@@ -24,6 +32,7 @@ pub fn measure(options: &Options, typing: &[Typing]) -> Figure {
     for typing in typing {
         figure.rows.push(body(typing, options.pick(60_000, 4_000)));
     }
+    figure.rows.extend(at_once(options));
     for (label, records) in [
         ("record fields, one record", 1),
         ("record fields, 20 records", 20),
@@ -51,7 +60,7 @@ fn body(typing: &Typing, most: usize) -> Row {
         for edit in batch {
             desk.write(edit.now_ms, &Draft::Body(&body_ops(edit)));
         }
-        wire.carry(&mut desk);
+        wire.carry(&desk.flush());
     }
     let genre = match typing.genre {
         Genre::Prose => "prose",
@@ -60,6 +69,60 @@ fn body(typing: &Typing, most: usize) -> Row {
     wire.row(format!("{genre}, {}", typing.name))
         .with("edits", edits.len() as f64)
         .with("typed_b_per_edit", typed as f64 / edits.len() as f64)
+}
+
+/// Two people writing one text at once, each on a replica that has what they had seen: what a
+/// third is sent, in the order in which it was sealed. A flush ends where the other one reads it.
+fn at_once(options: &Options) -> Option<Row> {
+    let path = options.traces.as_ref()?.join(TOGETHER);
+    let Ok(Trace::Concurrent(trace)) = trace::read(&path) else {
+        return None;
+    };
+    let mut desk = Desk::new("markdown", "body", trace.agents);
+    let mut wire = Wire::default();
+    let mut sealed: Vec<Vec<Verified>> = vec![Vec::new(); trace.agents];
+    let mut has = vec![vec![0; trace.agents]; trace.agents];
+    let mut batch = Vec::new();
+    let txns = trace.txns.iter().take(options.pick(usize::MAX, 4_000));
+    for (at, txn) in (1usize..).zip(txns) {
+        let now_ms = BEGIN_MS + 150 * at as u64;
+        for other in (0..trace.agents).filter(|other| *other != txn.agent) {
+            let (held, seen) = (has[txn.agent][other], txn.seen[other] as usize);
+            if seen > sealed[other].len() {
+                seal(&mut desk, other, &mut sealed, &mut batch);
+            }
+            if seen > held {
+                let news = sealed[other][held..seen].to_vec();
+                desk.lab.stations[txn.agent].replica.receive(now_ms, news);
+                has[txn.agent][other] = seen;
+            }
+        }
+        let splice = |patch: &CharSplice| BodyOp::Splice {
+            text: Vec::new(),
+            at: patch.at,
+            delete: patch.delete,
+            insert: patch.insert.clone(),
+            marks: None,
+        };
+        // Nothing in this trace takes two units, so characters count as units do.
+        let ops: Vec<BodyOp> = txn.patches.iter().map(splice).collect();
+        desk.write_at(txn.agent, now_ms, &Draft::Body(&ops));
+        if at % FLUSH_EDITS == 0 {
+            (0..trace.agents).for_each(|agent| seal(&mut desk, agent, &mut sealed, &mut batch));
+            wire.carry(&std::mem::take(&mut batch));
+        }
+    }
+    let flushes = wire.flushes as f64 / wire.batches.len() as f64;
+    let row = wire.row("prose at once, friendsforever".into());
+    Some(row.with("flushes_per_batch", flushes))
+}
+
+fn seal(desk: &mut Desk, at: usize, sealed: &mut [Vec<Verified>], batch: &mut Vec<Verified>) {
+    if desk.lab.stations[at].replica.open_len() > 0 {
+        let flush = desk.lab.stations[at].flush_verified().unwrap();
+        sealed[at].extend(flush.iter().cloned());
+        batch.extend(flush);
+    }
 }
 
 fn fields(label: &str, records: usize, most: usize) -> Row {
@@ -80,7 +143,7 @@ fn fields(label: &str, records: usize, most: usize) -> Row {
                 &Draft::Record(&[put(field, Value::Text(value.clone()))]),
             );
         }
-        wire.carry(&mut desk);
+        wire.carry(&desk.flush());
     }
     wire.row(label.into())
 }
@@ -92,21 +155,23 @@ struct Wire {
     cache: FlushCache,
     bytes: usize,
     edits: usize,
+    flushes: usize,
     batches: Vec<f64>,
 }
 
 impl Wire {
-    fn carry(&mut self, desk: &mut Desk) {
-        let flush = desk.flush();
-        let frames = self.line.send(&flush);
+    fn carry(&mut self, flush: &[Verified]) {
+        let signatures = flush.iter().filter(|one| one.proof().index == 0).count();
+        let frames = self.line.send(flush);
         let back: Vec<_> = frames
             .iter()
             .flat_map(|frame| self.ear.hear(&mut self.cache, frame))
             .collect();
         assert!(back == flush, "a change set came out as another one");
-        let bytes = frames.iter().map(Vec::len).sum::<usize>() - SIGNATURE;
+        let bytes = frames.iter().map(Vec::len).sum::<usize>() - SIGNATURE * signatures;
         self.bytes += bytes;
         self.edits += flush.len();
+        self.flushes += signatures;
         self.batches.push(bytes as f64 / flush.len() as f64);
     }
 

@@ -17,7 +17,7 @@
 //! | [`live_bytes`] | bytes on the wire of one live keystroke |
 //! | [`batch_bytes`] | bytes on the wire per edit, in batches of 100 |
 //! | [`judging`] | what judging hostile bytes takes |
-//! | [`clock`], [`typing`], [`stage`], [`report`] | what the figures share |
+//! | [`clock`], [`crowd`], [`typing`], [`stage`], [`report`] | what the figures share |
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,6 +28,7 @@
 
 pub mod batch_bytes;
 pub mod clock;
+pub mod crowd;
 pub mod judging;
 pub mod live_bytes;
 pub mod local_body;

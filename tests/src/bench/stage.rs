@@ -80,7 +80,12 @@ impl Desk {
 
     /// Writes at the first device where there is something to write; answers whether it did.
     pub fn takes(&mut self, now_ms: u64, draft: &Draft<'_>) -> bool {
-        let replica = &mut self.lab.stations[0].replica;
+        self.takes_at(0, now_ms, draft)
+    }
+
+    /// As [`Desk::takes`], at a device.
+    pub fn takes_at(&mut self, station: usize, now_ms: u64, draft: &Draft<'_>) -> bool {
+        let replica = &mut self.lab.stations[station].replica;
         replica
             .write(now_ms, self.kind, self.entity, self.part, ViewId(1), draft)
             .is_ok()

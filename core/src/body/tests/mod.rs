@@ -5,6 +5,7 @@ mod concurrency;
 mod intents;
 mod operations;
 mod patches;
+mod ruler;
 mod undo;
 
 use super::*;

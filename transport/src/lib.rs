@@ -1,4 +1,4 @@
-//! How Anabranch's bytes travel. Today that is framing: whole messages over any link that carries
+//! The handle that an application holds ([`Node`]), and how Anabranch's bytes travel. Today that is framing: whole messages over any link that carries
 //! bytes in order, a pipe, a socket, a stream of a connection. A peer can neither make a reader
 //! take more memory than it has itself sent bytes for, nor make it see half a message. This crate
 //! knows links and nothing of disks, and it does not look into what it carries.
@@ -26,12 +26,15 @@
 //! | [`length`] | the length before a frame, and what it may be |
 //! | [`reader`] | taking frames off a link |
 //! | [`writer`] | putting frames on a link |
+//! | [`node`] | the handle that an application holds |
 
 pub mod length;
+pub mod node;
 pub mod reader;
 pub mod writer;
 
 pub use anabranch_core::{fault::Fault, limits::FRAME_BYTES_MAX};
 pub use length::FrameRule;
+pub use node::{Node, Ticket};
 pub use reader::{FrameReader, ReadFrameError};
 pub use writer::{FrameWriter, WriteFrameError};

@@ -124,6 +124,11 @@ impl Engine {
         OriginId(self.key.verifying_key().to_bytes())
     }
 
+    /// Where the journal ends: what is to be loaded next stands there.
+    pub fn journal_end(&self) -> Position {
+        self.journal.end()
+    }
+
     /// A workspace that is kept here.
     pub fn replica(&self, workspace: &WorkspaceId) -> Option<&Replica> {
         self.replicas.get(workspace)

@@ -1,0 +1,244 @@
+//! The handle that an application holds: an engine, the thread that carries out its commits, and the
+//! clock and chance that an engine does not have. It needs no runtime.
+
+mod ticket;
+mod writer;
+
+pub use ticket::Ticket;
+
+use anabranch_core::{
+    control::ControlError,
+    document::Draft,
+    engine::{EditError, Engine, LoadError, Loading, Made, Place},
+    fault::Fault,
+    id::{ActorSalt, EntityId, UserId, WorkspaceId},
+    schema::Schema,
+    store::{Store, StoreError},
+};
+use ed25519_dalek::SigningKey;
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use ticket::Progress;
+
+/// Bytes of the journal that opening reads at a time.
+const PAGE_BYTES: usize = 4 << 20;
+
+/// A node: workspaces in memory, a journal beneath them. Dropping it waits for nothing; [`Node::close`]
+/// does.
+#[derive(Debug)]
+pub struct Node {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+/// What the node's threads share.
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// Something is to be written, or the node closes.
+    work: Condvar,
+    progress: Arc<Progress>,
+}
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    closing: Closing,
+    /// Why the last commit failed, while it does.
+    failure: Option<StoreError>,
+}
+
+/// When the writer ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Closing {
+    No,
+    WhenSaved,
+    Now,
+}
+
+/// Why a node cannot start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its journal cannot be understood.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The operating system gave no thread.
+    #[error("the operating system gives no thread to write with ({0:?})")]
+    Thread(std::io::ErrorKind),
+}
+
+impl StartError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            StartError::Store(error) => error.fault(),
+            StartError::Load(_) => Fault::Corruption,
+            StartError::Thread(_) => Fault::Environment,
+        }
+    }
+}
+
+/// What was not saved when a node was closed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CloseError {
+    /// The store failed until the end.
+    #[error("not everything is saved: {0}")]
+    Failing(StoreError),
+    /// The time was up.
+    #[error("not everything is saved: the store was still writing when the time was up")]
+    TimeUp,
+}
+
+impl Node {
+    /// Opens the journal and starts to write to it. `key` is the device's.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or holds no journal that this build reads.
+    pub fn start(store: impl Store + Send + 'static, key: SigningKey) -> Result<Self, StartError> {
+        let mut engine = Engine::new(key);
+        let mut loading = Loading::default();
+        loop {
+            let page = store.read(engine.journal_end(), PAGE_BYTES)?;
+            if page.is_empty() {
+                break;
+            }
+            engine.load(&page, &mut loading)?;
+        }
+        engine.loaded(now_ms(), loading);
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                engine,
+                closing: Closing::No,
+                failure: None,
+            }),
+            work: Condvar::new(),
+            progress: Arc::default(),
+        });
+        let writing = Arc::clone(&shared);
+        let writer = std::thread::Builder::new()
+            .name("anabranch-writer".into())
+            .spawn(move || writer::run(&writing, store))
+            .map_err(|error| StartError::Thread(error.kind()))?;
+        Ok(Node {
+            shared,
+            writer: Some(writer),
+        })
+    }
+
+    /// Edits. The edit is visible at once and never waits for the disk; its ticket says when it is
+    /// durable.
+    ///
+    /// # Errors
+    /// Why nothing was written.
+    pub fn edit(&self, place: &Place<'_>, draft: &Draft<'_>) -> Result<(Made, Ticket), EditError> {
+        let made = self.shared.lock().engine.edit(now_ms(), place, draft)?;
+        let ticket = self.promised(made.ticket);
+        Ok((made, ticket))
+    }
+
+    /// Founds a workspace of `owner`, with these schemas in force. This device orders it.
+    ///
+    /// # Errors
+    /// Where a workspace of this name is here already, or no control record can be made.
+    pub fn found(
+        &self,
+        workspace: WorkspaceId,
+        owner: UserId,
+        schemas: Vec<Schema>,
+    ) -> Result<Ticket, ControlError> {
+        let salt = ActorSalt(chance());
+        let mut state = self.shared.lock();
+        let mut ticket = state.engine.found(now_ms(), workspace, owner, salt)?;
+        for schema in schemas {
+            ticket = state.engine.activate(now_ms(), &workspace, schema)?;
+        }
+        drop(state);
+        Ok(self.promised(ticket))
+    }
+
+    /// A new entity's id.
+    pub fn entity(&self, creator: UserId, kind: &str) -> EntityId {
+        EntityId::new(creator, kind, chance())
+    }
+
+    /// Looks at the engine, or tells it something that [`Node`] has no word for. Keep it short: edits
+    /// wait meanwhile.
+    pub fn with<T>(&self, look: impl FnOnce(&mut Engine) -> T) -> T {
+        let seen = look(&mut self.shared.lock().engine);
+        self.shared.work.notify_one();
+        seen
+    }
+
+    /// Why the store fails, while it does. What is not saved is tried again.
+    pub fn failure(&self) -> Option<StoreError> {
+        self.shared.lock().failure.clone()
+    }
+
+    /// Waits until everything is durable, at most so long, and lets go of the store.
+    ///
+    /// # Errors
+    /// Where not everything is.
+    pub fn close(mut self, timeout: Duration) -> Result<(), CloseError> {
+        self.shared.lock().closing = Closing::WhenSaved;
+        self.shared.work.notify_one();
+        let saved = self.shared.progress.closed(timeout);
+        if saved {
+            if let Some(writer) = self.writer.take() {
+                writer.join().ok();
+            }
+            return Ok(());
+        }
+        let mut state = self.shared.lock();
+        state.closing = Closing::Now;
+        let failure = state.failure.clone();
+        drop(state);
+        Err(failure.map_or(CloseError::TimeUp, CloseError::Failing))
+    }
+
+    fn promised(&self, ticket: anabranch_core::engine::Ticket) -> Ticket {
+        self.shared.work.notify_one();
+        Ticket::new(ticket, Arc::clone(&self.shared.progress))
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        if state.closing == Closing::No {
+            state.closing = Closing::WhenSaved;
+        }
+        drop(state);
+        self.shared.work.notify_one();
+    }
+}
+
+impl Shared {
+    /// A panic elsewhere leaves an engine that is as good as before its last call.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The wall clock, in milliseconds since the Unix epoch.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
+}
+
+/// Bytes drawn by chance.
+fn chance<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    // Where the system has no randomness, nothing that needs a name can be made safely.
+    if getrandom::fill(&mut bytes).is_err() {
+        std::process::abort();
+    }
+    bytes
+}

@@ -135,13 +135,16 @@ impl EngineDoc {
                     });
                 record.apply(changes.collect())
             }
-            EngineDoc::Body(body) => batch
-                .into_iter()
-                .map(|admitted| match admitted.judged {
-                    Judged::Update(update) => body.apply(*update),
-                    Judged::Change(_) | Judged::Entry(_) => Ok(Vec::new()),
-                })
-                .collect(),
+            EngineDoc::Body(body) => {
+                let mut patches = Vec::with_capacity(batch.len());
+                for admitted in batch {
+                    patches.push(match admitted.judged {
+                        Judged::Update(update) => body.apply(*update)?,
+                        Judged::Change(_) | Judged::Entry(_) => Vec::new(),
+                    });
+                }
+                Ok(patches)
+            }
             EngineDoc::Log(log) => Ok(batch
                 .into_iter()
                 .map(|admitted| match admitted.judged {

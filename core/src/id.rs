@@ -142,7 +142,7 @@ impl EntityId {
     /// A new entity of a kind.
     pub fn new(creator: UserId, kind: &str, random: [u8; 12]) -> Self {
         let mut nonce = [0u8; 16];
-        let bytes = kind_tag(kind).into_iter().chain(random);
+        let bytes = KindTag::of(kind).0.into_iter().chain(random);
         nonce
             .iter_mut()
             .zip(bytes)
@@ -152,7 +152,7 @@ impl EntityId {
 
     /// Whether it is of this kind.
     pub fn of_kind(&self, kind: &str) -> bool {
-        self.nonce.starts_with(&kind_tag(kind))
+        self.nonce.starts_with(&KindTag::of(kind).0)
     }
 
     /// Reads the form that `Display` writes: 64 hexadecimal digits, creator then nonce.
@@ -166,12 +166,17 @@ impl EntityId {
     }
 }
 
-/// The first 4 bytes of blake3 over a domain tag and the kind's name.
-fn kind_tag(kind: &str) -> [u8; 4] {
-    let hash = blake3_of(b"anabranch kind v1\0", &[kind.as_bytes()]);
-    let mut tag = [0u8; 4];
-    tag.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-    tag
+/// A kind in the ids of its entities: the first 4 bytes of blake3 over a domain tag and its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KindTag(pub(crate) [u8; 4]);
+
+impl KindTag {
+    pub(crate) fn of(kind: &str) -> Self {
+        let hash = blake3_of(b"anabranch kind v1\0", &[kind.as_bytes()]);
+        let mut tag = [0u8; 4];
+        tag.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        KindTag(tag)
+    }
 }
 
 impl fmt::Display for EntityId {

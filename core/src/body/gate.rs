@@ -20,6 +20,7 @@ use crate::{
     judge::{Candidate, Rule},
     schema::BodyShape,
 };
+use smallvec::SmallVec;
 
 /// The gate of one body.
 ///
@@ -93,10 +94,10 @@ impl BodyGate {
             start: base,
             end: self.scan.end,
             deleted: self.scan.deleted,
-            items: self.scan.items.as_slice().into(),
-            runs: self.scan.runs.as_slice().into(),
-            made: self.scan.made.as_slice().into(),
-            halves: self.scan.halves.as_slice().into(),
+            items: SmallVec::from_slice(&self.scan.items),
+            runs: SmallVec::from_slice(&self.scan.runs),
+            made: SmallVec::from_slice(&self.scan.made),
+            halves: SmallVec::from_slice(self.scan.halves.as_slice()),
         })
     }
 
@@ -290,7 +291,7 @@ mod tests {
     use super::*;
     use crate::{
         hlc::Hlc,
-        id::SchemaId,
+        id::{KindTag, SchemaId},
         judge::Place,
         schema::{
             BodyLayout, FanOut, HistoryPolicy, Index as SearchIndex, OnDeleteEdit, Schema,
@@ -302,6 +303,7 @@ mod tests {
     fn schema() -> Arc<Schema> {
         Arc::new(Schema {
             id: SchemaId([0; 32]),
+            tag: KindTag::of("page"),
             spec: SchemaSpec {
                 kind: "page".into(),
                 version: 1,

@@ -137,13 +137,16 @@ impl EngineDoc {
                     });
                 record.apply(changes.collect())
             }
-            EngineDoc::Body(body) => batch
-                .into_iter()
-                .map(|admitted| match admitted.judged {
-                    Judged::Update(update) => body.apply(*update),
-                    Judged::Change(_) | Judged::Entry(_) | Judged::Erased => Ok(Vec::new()),
-                })
-                .collect(),
+            EngineDoc::Body(body) => {
+                let mut patches = Vec::with_capacity(batch.len());
+                for admitted in batch {
+                    patches.push(match admitted.judged {
+                        Judged::Update(update) => body.apply(*update)?,
+                        Judged::Change(_) | Judged::Entry(_) | Judged::Erased => Vec::new(),
+                    });
+                }
+                Ok(patches)
+            }
             EngineDoc::Log(log) => Ok(batch
                 .into_iter()
                 .map(|admitted| match admitted.judged {

@@ -68,7 +68,8 @@ impl Document {
     pub fn receive(&mut self, batch: Vec<Kept>, grounds: &Grounds<'_>) -> Received {
         let mut received = Received::default();
         let mut work: VecDeque<Kept> = batch.into();
-        let mut admitted = Vec::new();
+        received.states.reserve_exact(work.len());
+        let mut admitted = Vec::with_capacity(work.len());
         let mut contest = false;
         let mut places = Vec::with_capacity(work.len());
         while let Some(kept) = work.pop_front() {

@@ -133,7 +133,7 @@ impl<'a> Grounds<'a> {
             let (named, actual) = (header.schema_version, schema.version());
             return Err(SchemaRule::VersionMismatch { named, actual }.into());
         }
-        if !header.entity.of_kind(schema.kind()) {
+        if !schema.is_of(&header.entity) {
             return Err(ChainRule::OtherKind {
                 named: schema.kind().to_owned(),
             }

@@ -132,12 +132,15 @@ pub(crate) fn share_out(
     let mut life = found.remove([LIFE_KEY.to_owned()].as_slice());
     for judged in batch.iter().rev() {
         let mut patches = Vec::new();
-        for path in judged
-            .touched
-            .iter()
-            .filter_map(|path| names.newest_path(path))
-        {
-            patches.extend(found.remove(&path).unwrap_or_default());
+        for path in &judged.touched {
+            if found.is_empty() {
+                break; // later changes had everything
+            }
+            let path = names.newest_path(path);
+            patches.extend(
+                path.and_then(|path| found.remove(&path))
+                    .unwrap_or_default(),
+            );
         }
         patches.extend(life.take().unwrap_or_default());
         shared.push(patches);

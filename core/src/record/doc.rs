@@ -132,9 +132,9 @@ impl RecordDoc {
         let needed = self.genesis.needed.max(self.genesis_of(batch));
         let mut changes: Vec<Change> = self.genesis_between(self.genesis.held, needed);
         changes.extend(batch.iter().map(|judged| judged.change.clone()));
-        let touched: BTreeSet<FieldPath> = batch
-            .iter()
-            .flat_map(|judged| &judged.touched)
+        let written: BTreeSet<&FieldPath> = batch.iter().flat_map(|j| &j.touched).collect();
+        let touched: BTreeSet<FieldPath> = written
+            .into_iter()
             .filter_map(|path| self.names.newest_path(path))
             .collect();
         let sequences = touched.iter().any(|path| self.is_sequence(path));
@@ -243,7 +243,7 @@ impl RecordDoc {
         self.history.push(
             judged.chain,
             (judged.hlc, judged.max_op, judged.hash),
-            judged.touched.iter().cloned(),
+            &judged.touched,
             &judged.past,
         );
     }

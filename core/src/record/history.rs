@@ -12,7 +12,10 @@ use crate::{
 use automerge::ChangeHash;
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Who wrote something, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -144,13 +147,19 @@ impl History {
         &mut self,
         chain: ChainIdx,
         (hlc, max_op, hash): (Hlc, u64, ChangeHash),
-        touched: impl IntoIterator<Item = FieldPath>,
+        touched: &BTreeSet<FieldPath>,
         past: &Arc<Past>,
     ) {
         let mut fields = SmallVec::new();
         for path in touched {
-            let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
-            fields.push(*self.numbers.entry(path).or_insert(next));
+            fields.push(match self.numbers.get(path) {
+                Some(number) => *number,
+                None => {
+                    let next = u32::try_from(self.numbers.len()).unwrap_or(u32::MAX);
+                    self.numbers.insert(path.clone(), next);
+                    next
+                }
+            });
         }
         let Some(line) = self.lines.get_mut(&chain) else {
             return;
@@ -171,7 +180,7 @@ impl History {
         self.count = self.count.saturating_add(1);
         self.max_op = self.max_op.max(max_op);
         let past = match line.notes.last() {
-            Some(before) if same_others(&before.past, past, chain) => before.past.clone(),
+            Some(before) if before.past.same_others(past, chain) => before.past.clone(),
             _ => past.clone(),
         };
         line.notes.push(Note {
@@ -293,14 +302,4 @@ impl History {
         self.note(newer.line, newer.seq)
             .is_some_and(|note| note.past.contains(older.line, older.seq))
     }
-}
-
-/// Whether two pasts hold the same of every chain but one.
-fn same_others(a: &Past, b: &Past, own: ChainIdx) -> bool {
-    let others = |past: &'_ Past| {
-        let counts: SmallVec<[(ChainIdx, u64); 8]> =
-            past.iter().filter(|(chain, _)| *chain != own).collect();
-        counts
-    };
-    others(a) == others(b)
 }

@@ -129,6 +129,9 @@ impl Book {
 
     /// What someone else deletes as well stays deleted when this side takes its own delete back.
     pub(crate) fn forget_deleted(&mut self, judged: &JudgedChange, names: &Names) {
+        if self.views.is_empty() {
+            return;
+        }
         for path in judged
             .touched
             .iter()

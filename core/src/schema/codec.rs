@@ -6,7 +6,7 @@
 //! and pass the same invariants as a text.
 
 use crate::{
-    id::SchemaId,
+    id::{KindTag, SchemaId},
     limits,
     schema::{Schema, SchemaFault, SchemaSpec, check::check, skim},
 };
@@ -106,6 +106,7 @@ fn address(spec: SchemaSpec, bytes: &[u8]) -> Schema {
     hasher.update(bytes);
     Schema {
         id: SchemaId(*hasher.finalize().as_bytes()),
+        tag: KindTag::of(&spec.kind),
         spec,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     changeset::EngineKind,
+    id::EntityId,
     limits,
     schema::{
         Authority, Field, FieldMap, MergeRule, Part, PartShape, Residency, Schema, SchemaRule,
@@ -57,6 +58,11 @@ pub struct WriterIs {
 }
 
 impl Schema {
+    /// Whether an entity is of its kind.
+    pub fn is_of(&self, entity: &EntityId) -> bool {
+        entity.nonce.starts_with(&self.tag.0)
+    }
+
     /// The part that a change set names, if change sets can be made for it under that engine.
     ///
     /// # Errors

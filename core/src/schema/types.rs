@@ -1,6 +1,9 @@
 //! What a schema says, after parsing. Everything here is data: the rules are enforced by the gates.
 
-use crate::{id::SchemaId, value::Value};
+use crate::{
+    id::{KindTag, SchemaId},
+    value::Value,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,6 +12,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schema {
     pub(crate) id: SchemaId,
+    /// Of the kind's name: hashed once, asked for at every change set.
+    pub(crate) tag: KindTag,
     pub(crate) spec: SchemaSpec,
 }
 

@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     causal::Past,
     hlc::Hlc,
-    id::{Actor, Chain, ChainIdx, Epoch, Lane, OriginId, SchemaId, UserId, ViewId},
+    id::{Actor, Chain, ChainIdx, Epoch, KindTag, Lane, OriginId, SchemaId, UserId, ViewId},
     judge::{Candidate, Place, Writer},
     schema::{
         BodyLayout, BodyShape, FanOut, HistoryPolicy, Index, OnDeleteEdit, Schema, SchemaSpec,
@@ -37,6 +37,7 @@ pub(super) fn shape(layout: BodyLayout) -> BodyShape {
 fn schema() -> Arc<Schema> {
     Arc::new(Schema {
         id: SchemaId([0; 32]),
+        tag: KindTag::of("page"),
         spec: SchemaSpec {
             kind: "page".into(),
             version: 1,

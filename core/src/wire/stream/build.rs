@@ -20,6 +20,7 @@ use crate::{
         yrs,
     },
 };
+use smallvec::SmallVec;
 
 /// Rebuilds a frame's change sets one after another, moving the context on.
 pub(super) struct Builder<'a> {
@@ -75,7 +76,10 @@ impl<'a> Builder<'a> {
             engine,
         } = document.key.clone();
         let mut marks = Marks {
-            prev: self.prev_mark(place, seq, prev),
+            prev: match engine {
+                EngineKind::Automerge => self.prev_mark(place, seq, prev),
+                EngineKind::Yrs | EngineKind::Log => None,
+            },
             deps: Vec::new(),
         };
         let deps = self.deps(place, record.flags, &rare.deps, &mut marks.deps)?;
@@ -191,8 +195,7 @@ impl<'a> Builder<'a> {
             return Ok((state, None));
         }
         let (first, rest) = compact.unwrap_or_default();
-        let mut compact = Vec::with_capacity(rest.len().saturating_add(1));
-        compact.extend(first);
+        let mut compact: SmallVec<[u8; 128]> = first.into_iter().collect();
         compact.extend_from_slice(rest);
         let ops_left = &mut self.ops_left;
         let unpacked = self.context.engine(place, |parts| match parts.pen {
@@ -209,7 +212,10 @@ impl<'a> Builder<'a> {
             }
             Pen::Yrs(_) | Pen::Automerge(_) | Pen::Log => None,
         });
-        let (payload, mark) = unpacked.flatten().unwrap_or(Ok((compact, None)))?;
+        let (payload, mark) = match unpacked.flatten() {
+            Some(unpacked) => unpacked?,
+            None => (compact.into_vec(), None),
+        };
         self.rebuilt_left =
             self.rebuilt_left
                 .checked_sub(payload.len())

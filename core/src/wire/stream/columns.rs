@@ -75,7 +75,7 @@ impl Columns<'_> {
     }
 
     /// The body.
-    pub(super) fn finish(self) -> Body {
+    pub(super) fn finish(self) -> Body<'static> {
         let mut body = Vec::with_capacity(self.bytes.saturating_add(128));
         let single = matches!(self.proofs.as_slice(), [(proof, _)] if proof.count == 1);
         if !single {
@@ -95,7 +95,7 @@ impl Columns<'_> {
             body.extend_from_slice(payload.get(1..).unwrap_or_default());
         }
         Body {
-            bytes: body,
+            bytes: body.into(),
             single,
             ..Body::default()
         }

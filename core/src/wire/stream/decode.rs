@@ -9,10 +9,11 @@ use super::{
     record::Columns,
 };
 use crate::{
-    changeset::{EnvelopeRule, FlushCache, SIGNED_BYTES_MAX, Signed, Verified},
+    changeset::{ChangeSet, EnvelopeRule, FlushCache, SIGNED_BYTES_MAX, Signed, Verified},
     limits,
     wire::bytes::{FormError, Reader},
 };
+use smallvec::SmallVec;
 
 /// Reads the frames of one direction of a stream.
 #[derive(Clone, Debug, Default)]
@@ -48,20 +49,33 @@ impl Decoder {
         frame: &[u8],
         back: Option<&Encoder>,
     ) -> Result<Received, FrameError> {
-        let context = self.context.take();
+        let received = self.read(press, flushes, frame, back);
+        if received.is_err() {
+            self.context = None;
+        }
+        received
+    }
+
+    fn read(
+        &mut self,
+        press: &mut Press,
+        flushes: &mut FlushCache,
+        frame: &[u8],
+        back: Option<&Encoder>,
+    ) -> Result<Received, FrameError> {
         let body = press.body(frame)?;
         if body.explicit {
-            let received = explicit(&body.bytes)?;
-            self.context = context;
-            return Ok(Received::Explicit(received));
+            return explicit(&body.bytes).map(Received::Explicit);
         }
-        let fresh = body.reset.then(Context::default);
-        let ask = |cause| FrameError::SendExplicitly { cause };
-        let mut context = fresh.or(context).ok_or_else(|| ask(Cause::NoContext))?;
+        if body.reset {
+            self.context = Some(Context::default());
+        }
+        let context = self.context.as_mut().ok_or(Cause::NoContext);
         let back = back.map(Encoder::context);
-        let verified = frame_body(&mut context, &body, back, flushes).map_err(ask)?;
-        self.context = Some(context);
-        Ok(Received::Rebuilt(verified))
+        context
+            .and_then(|context| frame_body(context, &body, back, flushes))
+            .map(Received::Rebuilt)
+            .map_err(|cause| FrameError::SendExplicitly { cause })
     }
 
     pub(super) fn context(&self) -> Option<&Context> {
@@ -87,24 +101,22 @@ fn explicit(body: &[u8]) -> Result<Vec<Result<Signed, EnvelopeRule>>, FrameError
 
 fn frame_body(
     context: &mut Context,
-    body: &Body,
+    body: &Body<'_>,
     back: Option<&Context>,
     flushes: &mut FlushCache,
 ) -> Result<Vec<Verified>, Cause> {
-    let columns = Columns::read(context, body)?;
+    let Columns { records, groups } = Columns::read(context, body)?;
+    let mut verified = Vec::with_capacity(records.len());
     let mut builder = Builder::new(context, back);
-    let mut changes = Vec::new();
-    for record in columns.records {
+    let mut changes: SmallVec<[ChangeSet; 4]> = SmallVec::with_capacity(records.len());
+    for record in records {
         changes.push(builder.change(record)?);
     }
     let mut changes = changes.into_iter();
-    let mut verified = Vec::new();
-    for group in columns.groups {
-        verified.extend(
-            group
-                .verify(&mut changes, flushes)
-                .map_err(Cause::Rebuilt)?,
-        );
+    for group in groups {
+        group
+            .verify(&mut changes, flushes, &mut verified)
+            .map_err(Cause::Rebuilt)?;
     }
     Ok(verified)
 }

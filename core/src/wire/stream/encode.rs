@@ -91,10 +91,10 @@ impl Encoder {
                 .saturating_add(4);
             if after > limits::FRAME_BYTES_MAX || count >= limits::FRAME_CHANGE_SETS_MAX {
                 frames.push(press.frame(&body));
-                body.bytes.clear();
+                body.bytes.to_mut().clear();
                 count = 0;
             }
-            put_bytes(&mut body.bytes, &bytes);
+            put_bytes(body.bytes.to_mut(), &bytes);
             count = count.saturating_add(1);
         }
         if !body.bytes.is_empty() {

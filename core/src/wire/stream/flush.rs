@@ -14,6 +14,7 @@ use crate::{
     limits,
     wire::bytes::{FormError, Reader, put_number},
 };
+use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
 
 type Hash = [u8; 32];
@@ -85,16 +86,16 @@ pub(super) fn read(
     r: &mut Reader<'_>,
     members: usize,
     single: bool,
-) -> Result<Vec<Group>, FormError> {
+) -> Result<SmallVec<[Group; 1]>, FormError> {
     if single {
-        return Ok(vec![Group {
+        return Ok(smallvec![Group {
             count: 1,
             signature: Signature(r.array("flush signature")?),
             members: 1,
             part: None,
         }]);
     }
-    let mut groups = Vec::new();
+    let mut groups = SmallVec::new();
     let mut left = members;
     while left > 0 {
         let head = r.count(
@@ -159,36 +160,51 @@ fn read_part(
 }
 
 impl Group {
-    /// Takes its change sets from the front of `changes` and checks them.
+    /// Takes its change sets from the front of `changes` and, once checked, adds them to `verified`.
     pub(super) fn verify(
         self,
         changes: &mut dyn Iterator<Item = ChangeSet>,
         flushes: &mut FlushCache,
-    ) -> Result<Vec<Verified>, EnvelopeRule> {
-        let changes: Vec<ChangeSet> = changes.take(self.members).collect();
+        verified: &mut Vec<Verified>,
+    ) -> Result<(), EnvelopeRule> {
+        let (signature, count) = (self.signature, self.count);
+        let mut changes = changes.take(self.members);
         let Some((places, carried)) = self.part else {
-            let proof = FlushProof {
-                signature: self.signature,
-                count: self.count,
+            if count > 1 {
+                let flush = FlushProof { signature, count };
+                verified.extend(flush.verify(changes.collect(), flushes)?);
+                return Ok(());
+            }
+            // A leaf that is its own tree needs none built.
+            let change = changes
+                .next()
+                .ok_or(EnvelopeRule::FlushIncomplete { wanted: 1, had: 0 })?;
+            let (index, path) = (0, Vec::new());
+            let proof = Proof {
+                signature,
+                index,
+                count,
+                path,
             };
-            return proof.verify(changes, flushes);
+            verified.push(Signed { change, proof }.verify(flushes)?);
+            return Ok(());
         };
+        let changes: Vec<ChangeSet> = changes.collect();
         let ids: Vec<ChangeSetId> = changes.iter().map(ChangeSet::id).collect();
-        let nodes = climb(&ids, &places, self.count, carried);
-        let mut verified = Vec::new();
+        let nodes = climb(&ids, &places, count, carried);
         for (change, index) in changes.into_iter().zip(places) {
-            let path = beside(index, self.count)
+            let path = beside(index, count)
                 .filter_map(|node| nodes.get(&node).copied())
                 .collect();
             let proof = Proof {
-                signature: self.signature,
+                signature,
                 index,
-                count: self.count,
+                count,
                 path,
             };
             verified.push(Signed { change, proof }.verify(flushes)?);
         }
-        Ok(verified)
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     limits,
     wire::bytes::{FormError, Reader, put_number},
 };
-use std::fmt;
+use std::{borrow::Cow, fmt};
 use zstd::bulk::{Compressor, Decompressor};
 
 /// The version of the wire form that this build writes and the only one it reads.
@@ -77,8 +77,8 @@ pub enum Cause {
 
 /// A frame's body and what its first byte says of it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Body {
-    pub(super) bytes: Vec<u8>,
+pub(super) struct Body<'a> {
+    pub(super) bytes: Cow<'a, [u8]>,
     /// Change sets in their canonical bytes.
     pub(super) explicit: bool,
     /// A context begins.
@@ -168,7 +168,7 @@ impl Press {
     }
 
     /// Puts the frame around a body of at most [`limits::FRAME_BYTES_MAX`] bytes.
-    pub(super) fn frame(&mut self, body: &Body) -> Vec<u8> {
+    pub(super) fn frame(&mut self, body: &Body<'_>) -> Vec<u8> {
         let mut first = FRAME_VERSION;
         for (flag, set) in [
             (EXPLICIT, body.explicit),
@@ -191,7 +191,7 @@ impl Press {
     }
 
     /// Takes the frame off; `bytes` are exactly one.
-    pub(super) fn body(&mut self, bytes: &[u8]) -> Result<Body, FrameError> {
+    pub(super) fn body<'a>(&mut self, bytes: &'a [u8]) -> Result<Body<'a>, FrameError> {
         let mut r = Reader::new(bytes);
         let first = r.byte("frame")?;
         check_first(first)?;
@@ -200,9 +200,9 @@ impl Press {
         let content = r.take(len as usize, "frame")?;
         r.end("the frame")?;
         let bytes = if first & PACKED == 0 {
-            content.to_vec()
+            Cow::Borrowed(content)
         } else {
-            self.unpack(content)?
+            Cow::Owned(self.unpack(content)?)
         };
         Ok(Body {
             bytes,

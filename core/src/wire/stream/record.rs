@@ -16,11 +16,12 @@ use crate::{
     limits,
     wire::bytes::{FormError, Reader},
 };
+use smallvec::SmallVec;
 
-/// A frame's body, taken apart but not yet understood.
+/// A frame's body, taken apart but not yet understood. A keystroke's needs no memory of its own.
 pub(super) struct Columns<'a> {
-    pub(super) records: Vec<Record<'a>>,
-    pub(super) groups: Vec<Group>,
+    pub(super) records: SmallVec<[Record<'a>; 1]>,
+    pub(super) groups: SmallVec<[Group; 1]>,
 }
 
 #[derive(Default)]
@@ -28,9 +29,13 @@ pub(super) struct Record<'a> {
     pub(super) flags: u8,
     /// None: the writer of the record before.
     pub(super) writer: Option<usize>,
+    /// Whether it defines its writer.
+    new: bool,
     pub(super) stamp: u64,
-    /// First byte and the others.
+    /// First byte and the others; none of a husk.
     pub(super) payload: Option<(Option<u8>, &'a [u8])>,
+    /// How many they are together.
+    payload_len: usize,
     /// What few records have.
     pub(super) rare: Option<Box<Rare>>,
 }
@@ -59,38 +64,35 @@ pub(super) enum DepRef {
 
 impl<'a> Columns<'a> {
     /// Takes a body apart, learning what it adds to the interning tables.
-    pub(super) fn read(context: &mut Context, body: &'a Body) -> Result<Self, FormError> {
+    pub(super) fn read(context: &mut Context, body: &'a Body<'_>) -> Result<Self, FormError> {
         let mut r = Reader::new(&body.bytes);
         let count = if body.single {
             1
         } else {
             r.count(limits::FRAME_CHANGE_SETS_MAX, "change sets")?
         };
-        let mut records = Vec::new();
-        for flags in r.take(count, "flags")? {
-            records.push(Record {
+        let flags = r.take(count, "flags")?.iter();
+        let mut records: SmallVec<[Record<'_>; 1]> = flags
+            .map(|flags| Record {
                 flags: *flags,
                 ..Record::default()
-            });
-        }
+            })
+            .collect();
         let mut next = context.writers.len();
-        let mut new = Vec::new();
         for record in &mut records {
             if record.flags & SAME == 0 {
                 let writer = r.count(next, "writer")?;
-                new.push(writer == next);
-                next = next.saturating_add(usize::from(writer == next));
+                record.new = writer == next;
+                next = next.saturating_add(usize::from(record.new));
                 record.writer = Some(writer);
-            } else {
-                new.push(false);
             }
         }
         for record in &mut records {
             record.stamp = r.span("stamp")?;
         }
-        for (record, new) in records.iter_mut().zip(new) {
-            if new || record.flags & RARE != 0 {
-                let rare = Rare::read(&mut r, &mut context.pools, record.flags, new)?;
+        for record in &mut records {
+            if record.new || record.flags & RARE != 0 {
+                let rare = Rare::read(&mut r, &mut context.pools, record.flags, record.new)?;
                 record.rare = Some(Box::new(rare));
             }
         }
@@ -102,26 +104,28 @@ impl<'a> Columns<'a> {
 }
 
 fn read_payloads<'a>(r: &mut Reader<'a>, records: &mut [Record<'a>]) -> Result<(), FormError> {
-    let mut present: Vec<&mut Record<'a>> = records
-        .iter_mut()
-        .filter(|record| record.flags & HUSK == 0)
-        .collect();
-    let mut lens = Vec::new();
-    for _ in 1..present.len() {
-        lens.push(r.count(r.left(), "payload length")?);
+    let present = |record: &&mut Record<'a>| record.flags & HUSK == 0;
+    let Some(last) = records.iter().rposition(|record| record.flags & HUSK == 0) else {
+        return Ok(());
+    };
+    let (mut others, mut firsts) = (0usize, 0usize);
+    for record in records.iter_mut().take(last).filter(present) {
+        record.payload_len = r.count(r.left(), "payload length")?;
+        others = others.saturating_add(record.payload_len);
+        firsts = firsts.saturating_add(usize::from(record.payload_len > 0));
     }
-    if !present.is_empty() {
-        let others = lens
-            .iter()
-            .fold(0, |sum: usize, len| sum.saturating_add(*len));
-        lens.push(r.left().checked_sub(others).ok_or(FormError::Range {
-            what: "payload lengths",
-        })?);
+    // The last payload reaches to the end.
+    let left = r.left().checked_sub(others).ok_or(FormError::Range {
+        what: "payload lengths",
+    })?;
+    if let Some(record) = records.get_mut(last) {
+        record.payload_len = left;
     }
-    let firsts = r.take(lens.iter().filter(|len| **len > 0).count(), "payloads")?;
+    let firsts = r.take(firsts.saturating_add(usize::from(left > 0)), "payloads")?;
     let mut firsts = firsts.iter().copied();
-    for (record, len) in present.iter_mut().zip(lens) {
-        let first = (len > 0).then(|| firsts.next()).flatten();
+    for record in records.iter_mut().filter(present) {
+        let len = record.payload_len;
+        let first = if len > 0 { firsts.next() } else { None };
         let rest = r.take(len.saturating_sub(1), "payloads")?;
         record.payload = Some((first, rest));
     }

@@ -134,6 +134,9 @@ pub(super) fn resolve(
     chunk: Option<&[u8]>,
     budget: &mut usize,
 ) -> Result<Vec<(String, Value)>, FormError> {
+    if routes.is_empty() {
+        return Ok(Vec::new());
+    }
     let names: Vec<&str> = routes
         .iter()
         .map(|route| match route {

@@ -12,6 +12,7 @@ mod update;
 pub use pack::pack;
 pub use unpack::unpack;
 
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use update::Unit;
 
@@ -56,7 +57,7 @@ struct Trail {
     inserted: Option<(u64, u32, Option<Unit>)>,
     deleted: Option<Span>,
     /// References in the order they were made.
-    named: Vec<Unit>,
+    named: SmallVec<[Unit; 2]>,
 }
 
 impl Pen {

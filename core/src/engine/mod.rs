@@ -31,7 +31,7 @@ use crate::{
 };
 use commit::Journal;
 use ed25519_dalek::SigningKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// A promise of durability. A ticket is kept when every one up to it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -186,9 +186,8 @@ impl Engine {
 
     /// Keeps a workspace here that another device founded.
     pub fn keep(&mut self, workspace: WorkspaceId, founder: OriginId) -> Ticket {
-        if !self.replicas.contains_key(&workspace) {
-            let replica = Replica::new(workspace, founder);
-            self.replicas.insert(workspace, replica);
+        if let Entry::Vacant(vacant) = self.replicas.entry(workspace) {
+            vacant.insert(Replica::new(workspace, founder));
             self.journal.push(&Row::Workspace { workspace, founder });
         }
         self.journal.ticket()
@@ -263,7 +262,7 @@ impl Engine {
         };
         let (added, intake) = replica.control_record(signed.clone())?;
         if added != crate::control::Added::Known {
-            self.journal.push(&Row::Control(signed));
+            self.journal.push(&Row::Control(Box::new(signed)));
         }
         Ok(intake)
     }

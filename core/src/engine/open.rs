@@ -78,7 +78,7 @@ impl Engine {
             }
             Row::Control(signed) => {
                 // It was kept when it came: what does not follow now never did.
-                replica.control_record(signed).ok();
+                replica.control_record(*signed).ok();
             }
             Row::Pen { pen, .. } => replica.take_pen(pen),
             Row::Intent { intent, .. } => replica.restore_intent(*intent),

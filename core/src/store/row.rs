@@ -30,7 +30,7 @@ pub enum Row {
         schema: Vec<u8>,
     },
     /// A control record.
-    Control(SignedControl),
+    Control(Box<SignedControl>),
     /// Who writes here from now on.
     Pen {
         /// The workspace.
@@ -123,7 +123,7 @@ impl Row {
                 Plain::Pen(workspace, pen) => Row::Pen { workspace, pen },
                 Plain::Intent(workspace, intent) => Row::Intent { workspace, intent },
             },
-            CONTROL => Row::Control(SignedControl::decode(body)?),
+            CONTROL => Row::Control(Box::new(SignedControl::decode(body)?)),
             CHANGE_SET => Row::ChangeSet(Box::new(Signed::decode(body)?)),
             _ => return Err(form()),
         })

@@ -94,6 +94,9 @@ impl Reader<'_> {
                     rule.check(&value)
                         .unwrap_or_else(|rule| panic!("group `{key}` holds {value:?}: {rule}"));
                 }
+                (MergeRule::Group(_), Held::Scalar(scalar)) => {
+                    assert_eq!(read(scalar), Value::Null, "`{key}` is put whole or deleted");
+                }
                 (MergeRule::Counter, Held::Scalar(scalar)) => {
                     assert!(
                         matches!(scalar.as_ref(), ScalarValue::Counter(_)),

@@ -97,7 +97,7 @@ pub fn replace_with(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), WriteError> {
-    write(path, content, |temporary, path| {
+    write(path, Readers::Anyone, content, |temporary, path| {
         fs::rename(temporary, path).map_err(|source| io_error(path, Step::TakeName, source))
     })
 }
@@ -105,8 +105,19 @@ pub fn replace_with(
 /// Writes a file where none of that name is. Of two writers exactly one succeeds; the other is
 /// answered [`WriteError::Exists`].
 pub fn create(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    create_for(path, content, Readers::Anyone)
+}
+
+/// The same, for a secret: at no moment can another user of the machine read it, where the system
+/// knows users.
+pub fn create_private(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    create_for(path, content, Readers::Owner)
+}
+
+fn create_for(path: &Path, content: &[u8], readers: Readers) -> Result<(), WriteError> {
     write(
         path,
+        readers,
         |file| file.write_all(content),
         // A rename would replace a file made in the meantime; a link is refused.
         |temporary, path| match fs::hard_link(temporary, path) {
@@ -124,12 +135,20 @@ pub fn create(path: &Path, content: &[u8]) -> Result<(), WriteError> {
     )
 }
 
+/// Who may read a file, as far as its folder lets them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Readers {
+    Anyone,
+    Owner,
+}
+
 fn write(
     path: &Path,
+    readers: Readers,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     take_name: impl FnOnce(&Path, &Path) -> Result<(), WriteError>,
 ) -> Result<(), WriteError> {
-    let (mut file, temporary) = make_temporary(path)?;
+    let (mut file, temporary) = make_temporary(path, readers)?;
     let written = content(&mut file)
         .map_err(|source| io_error(path, Step::WriteContent, source))
         .and_then(|()| {
@@ -149,7 +168,7 @@ fn write(
 }
 
 /// Makes a temporary file beside `path` that no one else has open.
-fn make_temporary(path: &Path) -> Result<(File, PathBuf), WriteError> {
+fn make_temporary(path: &Path, readers: Readers) -> Result<(File, PathBuf), WriteError> {
     let mut tries = 0;
     loop {
         let Some(temporary) = leftover::temporary_beside(path) else {
@@ -158,11 +177,10 @@ fn make_temporary(path: &Path) -> Result<(File, PathBuf), WriteError> {
             });
         };
         tries += 1;
-        match OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&temporary)
-        {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        restrict(&mut options, readers);
+        match options.open(&temporary) {
             Ok(file) => return Ok((file, temporary)),
             Err(source)
                 if source.kind() == io::ErrorKind::AlreadyExists && tries < NAMES_TRIED_MAX => {}
@@ -170,6 +188,22 @@ fn make_temporary(path: &Path) -> Result<(File, PathBuf), WriteError> {
         }
     }
 }
+
+/// Has a new file readable by its owner alone from its first moment.
+#[cfg(unix)]
+fn restrict(options: &mut OpenOptions, readers: Readers) {
+    use std::os::unix::fs::OpenOptionsExt;
+    match readers {
+        Readers::Anyone => {}
+        Readers::Owner => {
+            options.mode(0o600);
+        }
+    }
+}
+
+/// Elsewhere a file has the rights of its folder.
+#[cfg(not(unix))]
+fn restrict(_options: &mut OpenOptions, _readers: Readers) {}
 
 /// Makes a name in the file's folder durable.
 #[cfg(unix)]

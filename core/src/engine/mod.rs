@@ -202,6 +202,21 @@ impl Engine {
         self.journal.ticket()
     }
 
+    /// Begins a new epoch in every workspace that this device writes in: the store may have a twin that
+    /// writes under the old one.
+    pub fn begin_epochs(&mut self) -> Ticket {
+        let pens: Vec<(WorkspaceId, Pen)> = self
+            .replicas
+            .iter()
+            .filter_map(|(workspace, replica)| Some((*workspace, *replica.pen()?)))
+            .collect();
+        for (workspace, pen) in pens {
+            let epoch = Epoch(pen.epoch.0.saturating_add(1));
+            self.take_pen(workspace, Pen { epoch, ..pen });
+        }
+        self.journal.ticket()
+    }
+
     /// Writes a control record, as the workspace's orderer.
     ///
     /// # Errors

@@ -1,0 +1,101 @@
+//! `anabranch list`: entities of a kind.
+
+use super::{
+    at::{At, as_json},
+    record::in_words,
+};
+use crate::{
+    answer::{Answer, Failure},
+    page::{Page, Tone},
+};
+use anabranch::core::{
+    document::{Document, EngineDoc},
+    id::EntityId,
+    record::{Life, RecordView, unnumbered},
+    value::Value,
+};
+use clap::Args;
+use serde_json::json;
+
+/// Lists entities.
+#[derive(Args)]
+pub struct List {
+    /// Of this kind; without it, of every kind.
+    kind: Option<String>,
+    /// Only those that show this: field=value.
+    #[arg(long = "where")]
+    having: Vec<String>,
+    /// Deleted ones too.
+    #[arg(long)]
+    deleted: bool,
+    #[command(flatten)]
+    at: At,
+}
+
+impl List {
+    pub(super) fn run(self) -> Result<Answer, Failure> {
+        let desk = self.at.open()?;
+        if let Some(kind) = &self.kind {
+            desk.schema(kind)?;
+        }
+        let found = desk.look(|replica| {
+            let documents = replica.documents().filter_map(projected);
+            let of_kind = documents.filter(|(_, kind, _)| {
+                self.kind.as_ref().is_none_or(|wanted| wanted == kind)
+            });
+            let there = of_kind.filter(|(.., view)| self.deleted || view.life != Life::Deleted);
+            there.filter(|(.., view)| self.holds(view)).collect::<Vec<_>>()
+        });
+        let found = found.unwrap_or_default();
+        desk.close()?;
+        let rows: Vec<[String; 3]> = found
+            .iter()
+            .map(|(entity, kind, view)| {
+                let id = entity.to_string();
+                [id[id.len() - 8..].to_owned(), kind.clone(), headline(view)]
+            })
+            .collect();
+        let all: Vec<_> = found
+            .iter()
+            .map(|(entity, kind, view)| as_json(entity, kind, view))
+            .collect();
+        let page = match rows.is_empty() {
+            true => Page::new().line(Tone::Faint, "nothing here yet: see `anabranch new --help`"),
+            false => Page::new().table(&rows),
+        };
+        Ok(Answer {
+            page,
+            json: json!({ "entities": all }),
+            holds: true,
+        })
+    }
+
+    fn holds(&self, view: &RecordView) -> bool {
+        self.having.iter().all(|words| {
+            let (name, wanted) = words.split_once('=').unwrap_or((words, ""));
+            let path: Vec<&str> = name.split('.').collect();
+            match view.get(&path) {
+                Some(Value::List(list)) => list.iter().any(|one| in_words(one) == wanted),
+                value => value.map(in_words).unwrap_or_default() == wanted,
+            }
+        })
+    }
+}
+
+fn projected(document: &Document) -> Option<(EntityId, String, RecordView)> {
+    let EngineDoc::Record(record) = document.engine() else {
+        return None;
+    };
+    let kind = document.schema()?.kind().to_owned();
+    (document.part() == "record").then(|| {
+        (*document.entity(), kind, record.project(&unnumbered))
+    })
+}
+
+/// What a person would know an entity by.
+fn headline(view: &RecordView) -> String {
+    let named = ["title", "name", "subject", "summary", "label"];
+    let field = named.iter().find_map(|name| view.get(&[name]));
+    let any = || view.fields.values().find(|value| value.as_text().is_some());
+    field.or_else(any).map(in_words).unwrap_or_default()
+}

@@ -1,0 +1,131 @@
+//! `open`: a store on disk, a device's key and a node, wired together.
+
+use anabranch_core::{
+    control::ControlError,
+    fault::Fault,
+    id::{UserId, WorkspaceId},
+    schema::catalogue::catalogue,
+    store::{Position, Store as _, StoreError},
+};
+use anabranch_storage::{
+    bounded,
+    journal::{self, RedbStore, Whereabouts},
+    whole,
+};
+use anabranch_transport::{Node, node::StartError};
+use ed25519_dalek::SigningKey;
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// The file of the device's secret key, in the store's folder.
+pub const KEY_FILE: &str = "device.key";
+
+/// How long opening a store that moved waits for its new epoch to be durable.
+const SETTLE_MAX: Duration = Duration::from_secs(10);
+
+/// Why a store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] journal::OpenError),
+    /// It cannot be made.
+    #[error(transparent)]
+    Make(#[from] journal::CreateError),
+    /// Its first workspace cannot be founded.
+    #[error(transparent)]
+    Found(#[from] ControlError),
+    /// The key's file cannot be read.
+    #[error(transparent)]
+    ReadKey(#[from] bounded::ReadError),
+    /// The key's file cannot be written.
+    #[error(transparent)]
+    WriteKey(#[from] whole::WriteError),
+    /// The key's file holds no key.
+    #[error("{path} holds {had} bytes, a device's key has 32: put the right file back")]
+    Key {
+        /// The file.
+        path: PathBuf,
+        /// Its length.
+        had: usize,
+    },
+    /// The system has no randomness to make a key from.
+    #[error("the system gives no randomness to make a key from")]
+    Chance,
+    /// The journal.
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl OpenError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            OpenError::Store(error) => error.fault(),
+            OpenError::Make(error) => error.fault(),
+            OpenError::Found(_) => Fault::Caller,
+            OpenError::ReadKey(error) => error.fault(),
+            OpenError::WriteKey(error) => error.fault(),
+            OpenError::Key { .. } => Fault::Corruption,
+            OpenError::Chance => Fault::Environment,
+            OpenError::Start(error) => error.fault(),
+        }
+    }
+}
+
+/// Whether a folder holds a store.
+pub fn is_store(folder: impl AsRef<Path>) -> bool {
+    RedbStore::exists(folder.as_ref())
+}
+
+/// Opens the store in a folder. Where there is none it is made, with a key for this device and a
+/// workspace in which every kind of the standard catalogue is in force. A store that was copied or
+/// moved goes on under a new epoch: its twin may write under the old one.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
+    let folder = folder.as_ref();
+    if !is_store(folder) {
+        RedbStore::create(folder)?;
+    }
+    let (store, whereabouts) = RedbStore::open(folder)?;
+    let is_new = store.end().map_err(StartError::from)? == Position(0);
+    let node = Node::start(store, key(folder, is_new)?)?;
+    match whereabouts {
+        Whereabouts::Home => {}
+        Whereabouts::Moved { .. } => {
+            if !node.begin_epochs().wait_local(SETTLE_MAX) {
+                let failure = node.failure().unwrap_or(StoreError::Io(ErrorKind::TimedOut));
+                return Err(StartError::from(failure).into());
+            }
+            RedbStore::settle_in(folder)?;
+        }
+    }
+    if node.with(|engine| engine.workspaces().next().is_none()) {
+        let schemas = catalogue().iter().filter_map(|entry| entry.parse().ok());
+        node.found(WorkspaceId(chance()?), UserId(chance()?), schemas.collect())?;
+    }
+    Ok(node)
+}
+
+/// The device's key; a new one only where the journal is empty.
+fn key(folder: &Path, is_new: bool) -> Result<SigningKey, OpenError> {
+    let path = folder.join(KEY_FILE);
+    if is_new && !path.exists() {
+        whole::create_private(&path, &chance::<32>()?)?;
+    }
+    let bytes = bounded::read(&path, 64)?;
+    let had = bytes.len();
+    let key: [u8; 32] = bytes.try_into().map_err(|_| OpenError::Key { path, had })?;
+    Ok(SigningKey::from_bytes(&key))
+}
+
+fn chance<const N: usize>() -> Result<[u8; N], OpenError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|_| OpenError::Chance)?;
+    Ok(bytes)
+}

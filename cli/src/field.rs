@@ -55,11 +55,7 @@ fn hint(nearest: &Option<String>) -> String {
 ///
 /// # Errors
 /// See [`FieldError`].
-pub fn assignment(
-    schema: &Schema,
-    view: &RecordView,
-    words: &str,
-) -> Result<RecordOp, FieldError> {
+pub fn assignment(schema: &Schema, view: &RecordView, words: &str) -> Result<RecordOp, FieldError> {
     let form = || FieldError::Form {
         words: words.to_owned(),
     };
@@ -153,7 +149,9 @@ fn value(field: &str, of: &ValueType, text: &str) -> Result<Value, FieldError> {
             Value::Text(text.to_owned())
         }
         ValueType::Time => {
-            let time = text.parse().map(|time: jiff::Timestamp| time.as_millisecond());
+            let time = text
+                .parse()
+                .map(|time: jiff::Timestamp| time.as_millisecond());
             Value::Time(time.map_err(|_| wants("a time such as 2026-11-21T18:00:00Z"))?)
         }
         ValueType::Bytes { .. } => return Err(wants("bytes, which no command line can give")),
@@ -183,7 +181,10 @@ mod tests {
         assert_eq!(op("name=a=b"), Ok(put("name", "a=b".into())));
         assert_eq!(op("name="), Ok(put("name", Value::Null)));
         assert_eq!(op("rank=-3"), Ok(put("rank", Value::Int(-3))));
-        assert_eq!(op("due=1970-01-01T00:00:01Z"), Ok(put("due", Value::Time(1_000))));
+        assert_eq!(
+            op("due=1970-01-01T00:00:01Z"),
+            Ok(put("due", Value::Time(1_000)))
+        );
         assert_eq!(
             op("votes=2"),
             Ok(RecordOp::Increment {
@@ -210,12 +211,23 @@ mod tests {
         // Every kind of the catalogue has a field that a command line can set.
         for entry in catalogue::catalogue() {
             let schema = entry.parse().unwrap();
-            let fields = schema.part("record").and_then(|part| part.fields()).unwrap();
+            let fields = schema
+                .part("record")
+                .and_then(|part| part.fields())
+                .unwrap();
             let text = fields.iter().find(|(_, field)| {
-                matches!(&field.rule, MergeRule::Lww(ValueType::Text { .. }) | MergeRule::Once(ValueType::Text { .. }))
+                matches!(
+                    &field.rule,
+                    MergeRule::Lww(ValueType::Text { .. })
+                        | MergeRule::Once(ValueType::Text { .. })
+                )
             });
             if let Some((name, _)) = text {
-                assert!(assignment(&schema, &view, &format!("{name}=x")).is_ok(), "{}", entry.kind);
+                assert!(
+                    assignment(&schema, &view, &format!("{name}=x")).is_ok(),
+                    "{}",
+                    entry.kind
+                );
             }
         }
     }

@@ -99,7 +99,9 @@ pub fn open(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
         Whereabouts::Home => {}
         Whereabouts::Moved { .. } => {
             if !node.begin_epochs().wait_local(SETTLE_MAX) {
-                let failure = node.failure().unwrap_or(StoreError::Io(ErrorKind::TimedOut));
+                let failure = node
+                    .failure()
+                    .unwrap_or(StoreError::Io(ErrorKind::TimedOut));
                 return Err(StartError::from(failure).into());
             }
             RedbStore::settle_in(folder)?;

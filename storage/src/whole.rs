@@ -97,28 +97,38 @@ pub fn replace_with(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), WriteError> {
-    write(path, Readers::Anyone, content, |temporary, path| {
-        fs::rename(temporary, path).map_err(|source| io_error(path, Step::TakeName, source))
-    })
+    write(
+        path,
+        Readers::Anyone,
+        |file| content(file),
+        |temporary, path| {
+            fs::rename(temporary, path).map_err(|source| io_error(path, Step::TakeName, source))
+        },
+    )
 }
 
 /// Writes a file where none of that name is. Of two writers exactly one succeeds; the other is
 /// answered [`WriteError::Exists`].
 pub fn create(path: &Path, content: &[u8]) -> Result<(), WriteError> {
-    create_for(path, content, Readers::Anyone)
+    create_with(path, Readers::Anyone, |file| file.write_all(content))
 }
 
 /// The same, for a secret: at no moment can another user of the machine read it, where the system
 /// knows users.
 pub fn create_private(path: &Path, content: &[u8]) -> Result<(), WriteError> {
-    create_for(path, content, Readers::Owner)
+    create_with(path, Readers::Owner, |file| file.write_all(content))
 }
 
-fn create_for(path: &Path, content: &[u8], readers: Readers) -> Result<(), WriteError> {
+/// Writes a file where none of that name is, as [`create`] does, by whatever needs the file itself.
+pub(crate) fn create_with(
+    path: &Path,
+    readers: Readers,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), WriteError> {
     write(
         path,
         readers,
-        |file| file.write_all(content),
+        content,
         // A rename would replace a file made in the meantime; a link is refused.
         |temporary, path| match fs::hard_link(temporary, path) {
             Ok(()) => {
@@ -137,7 +147,7 @@ fn create_for(path: &Path, content: &[u8], readers: Readers) -> Result<(), Write
 
 /// Who may read a file, as far as its folder lets them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Readers {
+pub(crate) enum Readers {
     Anyone,
     Owner,
 }
@@ -145,7 +155,7 @@ enum Readers {
 fn write(
     path: &Path,
     readers: Readers,
-    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
     take_name: impl FnOnce(&Path, &Path) -> Result<(), WriteError>,
 ) -> Result<(), WriteError> {
     let (mut file, temporary) = make_temporary(path, readers)?;
@@ -178,7 +188,7 @@ fn make_temporary(path: &Path, readers: Readers) -> Result<(File, PathBuf), Writ
         };
         tries += 1;
         let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
+        options.read(true).write(true).create_new(true);
         restrict(&mut options, readers);
         match options.open(&temporary) {
             Ok(file) => return Ok((file, temporary)),
@@ -207,7 +217,7 @@ fn restrict(_options: &mut OpenOptions, _readers: Readers) {}
 
 /// Makes a name in the file's folder durable.
 #[cfg(unix)]
-fn flush_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn flush_folder(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -216,7 +226,7 @@ fn flush_folder(path: &Path) -> io::Result<()> {
 
 /// Elsewhere a folder cannot be opened to be flushed; the file system orders names by itself.
 #[cfg(not(unix))]
-fn flush_folder(_path: &Path) -> io::Result<()> {
+pub(crate) fn flush_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -35,6 +35,6 @@ pub mod writer;
 
 pub use anabranch_core::{fault::Fault, limits::FRAME_BYTES_MAX};
 pub use length::FrameRule;
-pub use node::{Node, Ticket};
+pub use node::{Home, Node, Ticket};
 pub use reader::{FrameReader, ReadFrameError};
 pub use writer::{FrameWriter, WriteFrameError};

@@ -26,7 +26,12 @@ const SAVE_MAX: Duration = Duration::from_secs(30);
 #[derive(Args)]
 pub struct At {
     /// The store's folder.
-    #[arg(long, global = true, default_value = ".anabranch", env = "ANABRANCH_STORE")]
+    #[arg(
+        long,
+        global = true,
+        default_value = ".anabranch",
+        env = "ANABRANCH_STORE"
+    )]
     store: PathBuf,
 }
 
@@ -44,7 +49,9 @@ pub struct Desk {
 #[derive(Debug, thiserror::Error)]
 pub enum DeskError {
     /// There is no store.
-    #[error("there is no store in {path}: make one with `anabranch init`, or name another with --store")]
+    #[error(
+        "there is no store in {path}: make one with `anabranch init`, or name another with --store"
+    )]
     Missing {
         /// The folder.
         path: PathBuf,
@@ -65,7 +72,9 @@ pub enum DeskError {
         kind: String,
     },
     /// Words that name no entity.
-    #[error("`{words}` names no entity here: give an id, or enough of its end to tell it from others")]
+    #[error(
+        "`{words}` names no entity here: give an id, or enough of its end to tell it from others"
+    )]
     Entity {
         /// The words.
         words: String,
@@ -100,7 +109,9 @@ impl DeskError {
             | DeskError::Entity { .. }
             | DeskError::Ambiguous { .. }
             | DeskError::Field(_)
-            | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => Fault::Caller,
+            | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => {
+                Fault::Caller
+            }
             DeskError::Edit(EditError::StoreFailing { .. }) | DeskError::Close(_) => {
                 Fault::Environment
             }

@@ -40,11 +40,12 @@ impl List {
         }
         let found = desk.look(|replica| {
             let documents = replica.documents().filter_map(projected);
-            let of_kind = documents.filter(|(_, kind, _)| {
-                self.kind.as_ref().is_none_or(|wanted| wanted == kind)
-            });
+            let of_kind = documents
+                .filter(|(_, kind, _)| self.kind.as_ref().is_none_or(|wanted| wanted == kind));
             let there = of_kind.filter(|(.., view)| self.deleted || view.life != Life::Deleted);
-            there.filter(|(.., view)| self.holds(view)).collect::<Vec<_>>()
+            there
+                .filter(|(.., view)| self.holds(view))
+                .collect::<Vec<_>>()
         });
         let found = found.unwrap_or_default();
         desk.close()?;
@@ -87,9 +88,7 @@ fn projected(document: &Document) -> Option<(EntityId, String, RecordView)> {
         return None;
     };
     let kind = document.schema()?.kind().to_owned();
-    (document.part() == "record").then(|| {
-        (*document.entity(), kind, record.project(&unnumbered))
-    })
+    (document.part() == "record").then(|| (*document.entity(), kind, record.project(&unnumbered)))
 }
 
 /// What a person would know an entity by.

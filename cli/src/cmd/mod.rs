@@ -1,11 +1,16 @@
 //! The commands, a file each.
 
+mod at;
 mod demo;
+mod init;
 mod judge;
+mod list;
+mod record;
 mod replay;
 mod schema;
 
 use crate::answer::{Answer, Failure};
+use anabranch::core::record::RecordOp;
 use clap::Subcommand;
 
 /// What can be asked.
@@ -13,6 +18,20 @@ use clap::Subcommand;
 pub enum Command {
     /// See it at work: replicas apart and together, a task both edited, a forged change refused.
     Demo(demo::Demo),
+    /// Make a store: a folder with this device's key and a workspace.
+    Init(init::Init),
+    /// Make an entity: `anabranch new task title="Mend the weir"`.
+    New(record::New),
+    /// Write fields of an entity: `anabranch set 7f3a status=doing`.
+    Set(record::Set),
+    /// Show an entity.
+    Get(record::One),
+    /// List entities, with a kind and conditions or all.
+    List(list::List),
+    /// Delete an entity. It can be restored.
+    Delete(record::One),
+    /// Bring a deleted entity back.
+    Restore(record::One),
     /// Judge a change: accept, hold or refuse, and why.
     Judge(judge::Judge),
     /// Play a recorded history of typing.
@@ -27,6 +46,13 @@ impl Command {
     pub fn run(self) -> Result<Answer, Failure> {
         match self {
             Command::Demo(command) => command.run(),
+            Command::Init(command) => command.run(),
+            Command::New(command) => command.run(),
+            Command::Set(command) => command.run(),
+            Command::Get(command) => command.get(),
+            Command::List(command) => command.run(),
+            Command::Delete(command) => command.turn(&RecordOp::DeleteEntity),
+            Command::Restore(command) => command.turn(&RecordOp::RestoreEntity),
             Command::Judge(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Schema(command) => command.run(),

@@ -125,7 +125,10 @@ fn page(entity: &EntityId, kind: &str, view: &RecordView) -> Page {
     for conflict in &view.conflicts {
         let values = conflict.candidates.iter().map(|one| in_words(&one.value));
         let values = values.collect::<Vec<_>>().join(" | ");
-        page = page.line(Tone::Bad, format!("written apart: {} = {values}", conflict.field.join(".")));
+        page = page.line(
+            Tone::Bad,
+            format!("written apart: {} = {values}", conflict.field.join(".")),
+        );
     }
     page
 }
@@ -137,7 +140,9 @@ fn is_empty(value: &Value) -> bool {
         Value::Map(map) => map.values().all(is_empty),
         Value::Text(text) => text.is_empty(),
         Value::Null => true,
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::Time(_) => false,
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::Time(_) => {
+            false
+        }
     }
 }
 

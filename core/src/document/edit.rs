@@ -131,7 +131,8 @@ impl EditError {
     pub fn is_stuck(&self) -> bool {
         matches!(
             self,
-            EditError::Record(record::EditError::Stuck(_)) | EditError::Body(body::EditError::Stuck)
+            EditError::Record(record::EditError::Stuck(_))
+                | EditError::Body(body::EditError::Stuck)
         )
     }
 }

@@ -51,6 +51,15 @@ struct State {
     failure: Option<StoreError>,
 }
 
+/// Where a device writes, and for whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Home {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The user.
+    pub user: UserId,
+}
+
 /// When the writer ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Closing {
@@ -160,6 +169,22 @@ impl Node {
         }
         drop(state);
         Ok(self.promised(ticket))
+    }
+
+    /// The workspace that this device writes in, and its user. None before one was founded or joined.
+    pub fn home(&self) -> Option<Home> {
+        let state = self.shared.lock();
+        let mut workspaces = state.engine.workspaces();
+        workspaces.find_map(|workspace| {
+            let user = state.engine.replica(&workspace)?.pen()?.user;
+            Some(Home { workspace, user })
+        })
+    }
+
+    /// Goes on under a new epoch in every workspace: see [`Engine::begin_epochs`].
+    pub fn begin_epochs(&self) -> Ticket {
+        let ticket = self.shared.lock().engine.begin_epochs();
+        self.promised(ticket)
     }
 
     /// A new entity's id.

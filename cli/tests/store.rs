@@ -128,6 +128,41 @@ fn a_copied_store_goes_on_under_a_new_epoch() {
     // Opened once more where it is now, it is at home.
     assert_eq!(epochs(&copy), 1);
     assert_eq!(json(&copy, &["get", id])["fields"]["title"], "copy");
+    // And the two merge through files.
+    let other = json(&copy, &["new", "task", "title=only in the copy"]);
+    let exchange = |from: &Path, to: &Path| {
+        let file = folder.path().join("week.bundle");
+        let file = file.to_str().unwrap();
+        json(from, &["export", file, "--replace"]);
+        json(to, &["import", file])
+    };
+    let taken = exchange(&copy, &store);
+    assert_eq!((&taken["held"], &taken["aside"]), (&0.into(), &0.into()));
+    exchange(&store, &copy);
+    let [one, two] = [&store, &copy].map(|store| json(store, &["list", "--deleted"]));
+    assert_eq!(one, two);
+    assert_eq!(one["entities"].as_array().unwrap().len(), 2);
+    let shown = json(&store, &["get", id]);
+    assert_eq!(shown["conflicts"][0]["values"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        json(&store, &["get", other["id"].as_str().unwrap()])["version"],
+        1
+    );
+    // A second time there is nothing new, and a cut file is refused whole.
+    let rows = fs::metadata(store.join("store.redb")).unwrap().len();
+    assert_eq!(
+        (&taken["effective"], &exchange(&copy, &store)["effective"]),
+        (&3.into(), &4.into())
+    );
+    assert_eq!(fs::metadata(store.join("store.redb")).unwrap().len(), rows);
+    let file = folder.path().join("week.bundle");
+    let bytes = fs::read(&file).unwrap();
+    fs::write(&file, &bytes[..bytes.len() - 10]).unwrap();
+    let (code, message) = failure(&store, &["import", file.to_str().unwrap()]);
+    assert_eq!(code, 3, "{message}");
+    let (code, message) = failure(&store, &["export", file.to_str().unwrap()]);
+    assert_eq!(code, 3, "{message}");
+    assert!(message.contains("exists already"), "{message}");
 }
 
 /// Only the owner of the folder can read the device's key.

@@ -1,5 +1,6 @@
 //! `anabranch judge`: what a change would come to, and why.
 
+use super::BUNDLE_BYTES_MAX;
 use crate::{
     answer::{Answer, Failure},
     page::{Page, Tone},
@@ -21,8 +22,6 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 
-/// Largest bundle that is read.
-const BUNDLE_BYTES_MAX: usize = 1 << 30;
 /// The wall clock of judging: it moves the replica's clock and decides nothing.
 const NOW_MS: u64 = 1_750_000_000_000;
 

@@ -2,6 +2,7 @@
 
 mod at;
 mod demo;
+mod exchange;
 mod init;
 mod judge;
 mod list;
@@ -12,6 +13,9 @@ mod schema;
 use crate::answer::{Answer, Failure};
 use anabranch::core::record::RecordOp;
 use clap::Subcommand;
+
+/// Largest bundle that is read.
+const BUNDLE_BYTES_MAX: usize = 1 << 30;
 
 /// What can be asked.
 #[derive(Subcommand)]
@@ -32,6 +36,10 @@ pub enum Command {
     Delete(record::One),
     /// Bring a deleted entity back.
     Restore(record::One),
+    /// Write what the store holds into a file, for another store to import.
+    Export(exchange::Export),
+    /// Take in what another store exported.
+    Import(exchange::Import),
     /// Judge a change: accept, hold or refuse, and why.
     Judge(judge::Judge),
     /// Play a recorded history of typing.
@@ -53,6 +61,8 @@ impl Command {
             Command::List(command) => command.run(),
             Command::Delete(command) => command.turn(&RecordOp::DeleteEntity),
             Command::Restore(command) => command.turn(&RecordOp::RestoreEntity),
+            Command::Export(command) => command.run(),
+            Command::Import(command) => command.run(),
             Command::Judge(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Schema(command) => command.run(),

@@ -7,7 +7,7 @@ mod standing;
 
 pub use log::{Added, ControlError, ControlLog};
 pub use record::{
-    ControlBody, ControlDecodeError, ControlId, ControlRecord, Cut, RefuseReason, Role,
+    ControlBody, ControlDecodeError, ControlId, ControlRecord, Cut, Effect, RefuseReason, Role,
     SignedControl, Slot,
 };
 pub use standing::{Excluded, Member, Standing};

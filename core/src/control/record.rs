@@ -158,6 +158,39 @@ pub enum ControlBody {
     },
 }
 
+/// What a record can change of what documents show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing but what may be written, or read, from here on.
+    Rights,
+    /// Which change sets count.
+    History,
+    /// A schema comes into force.
+    Schema(SchemaId),
+    /// What a document holds of payloads.
+    Erasure(DocumentId),
+}
+
+impl ControlBody {
+    /// What it can change of what documents show.
+    pub fn effect(&self) -> Effect {
+        match self {
+            ControlBody::Revoke { .. } | ControlBody::Refuse { .. } | ControlBody::Fork { .. } => {
+                Effect::History
+            }
+            ControlBody::ActivateSchema { schema, .. } => Effect::Schema(*schema),
+            ControlBody::Erase { slot, .. } => Effect::Erasure(slot.document),
+            ControlBody::PruneBefore { document, .. } => Effect::Erasure(*document),
+            ControlBody::Found { .. }
+            | ControlBody::Orderer { .. }
+            | ControlBody::Member { .. }
+            | ControlBody::Role { .. }
+            | ControlBody::ActivateRules { .. }
+            | ControlBody::KeyEpoch { .. } => Effect::Rights,
+        }
+    }
+}
+
 /// One record: hash-chained by `prev`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ControlRecord {

@@ -14,8 +14,10 @@
 //! Equal calls give equal outputs: the engine reads no clock and draws no randomness.
 
 mod commit;
+mod import;
 mod open;
 
+pub use import::Imported;
 pub use open::{LoadError, Loading};
 
 use crate::{
@@ -259,10 +261,12 @@ impl Engine {
         let Some(replica) = self.replicas.get_mut(workspace) else {
             return Intake::default();
         };
-        self.journal.push(&Row::Schema {
-            workspace: *workspace,
-            schema: schema.encode(),
-        });
+        if !replica.has_schema(&schema.id()) {
+            self.journal.push(&Row::Schema {
+                workspace: *workspace,
+                schema: schema.encode(),
+            });
+        }
         replica.schema(schema)
     }
 

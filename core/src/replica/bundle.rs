@@ -3,9 +3,9 @@
 
 use super::{Intake, Replica};
 use crate::{
-    changeset::{Bundle, BundleError, BundleItem, BundleWriter, FlushCache},
+    changeset::{Bundle, BundleError, BundleItem, BundleWriter, FlushCache, Verified},
     control::{ControlBody, SignedControl},
-    id::ChangeSetId,
+    id::{ChangeSetId, OriginId, WorkspaceId},
     schema::Schema,
 };
 
@@ -27,7 +27,7 @@ pub struct FromBundle {
     pub replica: Replica,
     /// What became of its change sets.
     pub intake: Intake,
-    /// Items that are no schema or control record, or whose signature does not hold.
+    /// Items that are no schema or control record.
     pub broken: Vec<u64>,
     /// Change sets whose signature does not hold.
     pub forged: Vec<ChangeSetId>,
@@ -58,7 +58,65 @@ impl Replica {
     /// # Errors
     /// See [`BundleReadError`].
     pub fn from_bundle(now_ms: u64, bytes: &[u8]) -> Result<FromBundle, BundleReadError> {
-        let (mut schemas, mut controls, mut changes, mut broken) = (vec![], vec![], vec![], vec![]);
+        let Unpacked {
+            founding,
+            schemas,
+            controls,
+            changes,
+            broken,
+            forged,
+        } = Unpacked::read(bytes)?;
+        let mut replica = Replica::new(founding.workspace, founding.founder);
+        for control in controls {
+            replica.control_record(control).ok();
+        }
+        for schema in schemas {
+            replica.schema(schema);
+        }
+        let intake = replica.receive(now_ms, changes);
+        Ok(FromBundle {
+            replica,
+            intake,
+            broken,
+            forged,
+        })
+    }
+}
+
+/// Which workspace a bundle is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Founding {
+    /// The workspace.
+    pub workspace: WorkspaceId,
+    /// The device that founded it.
+    pub founder: OriginId,
+}
+
+/// What a bundle holds, verified.
+#[derive(Debug)]
+pub struct Unpacked {
+    /// Its workspace.
+    pub founding: Founding,
+    /// Schemas, active or not.
+    pub schemas: Vec<Schema>,
+    /// Control records, as they came: the log that takes them verifies each.
+    pub controls: Vec<SignedControl>,
+    /// Change sets whose signature holds.
+    pub changes: Vec<Verified>,
+    /// Items that are no schema or control record.
+    pub broken: Vec<u64>,
+    /// Change sets whose signature does not hold.
+    pub forged: Vec<ChangeSetId>,
+}
+
+impl Unpacked {
+    /// Reads a bundle and verifies every change set in it.
+    ///
+    /// # Errors
+    /// See [`BundleReadError`].
+    pub fn read(bytes: &[u8]) -> Result<Self, BundleReadError> {
+        let (mut schemas, mut controls, mut broken) = (vec![], vec![], vec![]);
+        let (mut changes, mut forged, mut flushes) = (vec![], vec![], FlushCache::new());
         for (at, item) in (0u64..).zip(Bundle::open(bytes)?.items()) {
             match item? {
                 BundleItem::Schema(bytes) => match Schema::decode(bytes) {
@@ -69,33 +127,27 @@ impl Replica {
                     Ok(control) => controls.push(control),
                     Err(_) => broken.push(at),
                 },
-                BundleItem::ChangeSet(signed) => changes.push(*signed),
+                BundleItem::ChangeSet(signed) => {
+                    let id = signed.change.id();
+                    match signed.verify(&mut flushes) {
+                        Ok(verified) => changes.push(verified),
+                        Err(_) => forged.push(id),
+                    }
+                }
             }
         }
         let founding = controls
             .iter()
-            .find(|c| matches!(c.record.body, ControlBody::Found { .. }));
-        let founding = founding.ok_or(BundleReadError::Unfounded)?;
-        let mut replica = Replica::new(founding.record.workspace, founding.record.signer);
-        for control in controls {
-            replica.control_record(control).ok();
-        }
-        for schema in schemas {
-            replica.schema(schema);
-        }
-        let mut flushes = FlushCache::new();
-        let (mut verified, mut forged) = (Vec::new(), Vec::new());
-        for signed in changes {
-            let id = signed.change.id();
-            match signed.verify(&mut flushes) {
-                Ok(proven) => verified.push(proven),
-                Err(_) => forged.push(id),
-            }
-        }
-        let intake = replica.receive(now_ms, verified);
-        Ok(FromBundle {
-            replica,
-            intake,
+            .find(|control| matches!(control.record.body, ControlBody::Found { .. }))
+            .map(|control| Founding {
+                workspace: control.record.workspace,
+                founder: control.record.signer,
+            });
+        Ok(Unpacked {
+            founding: founding.ok_or(BundleReadError::Unfounded)?,
+            schemas,
+            controls,
+            changes,
             broken,
             forged,
         })

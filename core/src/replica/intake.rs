@@ -3,7 +3,7 @@
 use super::Replica;
 use crate::{
     changeset::{Verified, crypt::WorkspaceKey},
-    control::{Added, ControlBody, ControlError, SignedControl, Standing},
+    control::{Added, ControlError, Effect, SignedControl, Standing},
     document::{Document, Event, Kept, Received, State},
     id::{ChangeSetId, DocumentId},
     judge::{Grounds, Hold, Stop},
@@ -196,12 +196,14 @@ impl Replica {
                 let mut history = false;
                 for signed in &news {
                     self.standing.extend(signed);
-                    history |= excludes(&signed.record.body);
+                    history |= signed.record.body.effect() == Effect::History;
                 }
                 self.settle_schemas(&mut intake);
                 self.review(history, &mut intake);
                 for signed in &news {
-                    self.erase(&signed.record.body, &mut intake);
+                    if let Effect::Erasure(document) = signed.record.body.effect() {
+                        self.erase(document, &mut intake);
+                    }
                 }
             }
             Added::Turned => {
@@ -240,23 +242,13 @@ impl Replica {
     /// whether there were any.
     fn settle_schemas(&mut self, intake: &mut Intake) -> bool {
         let mut any = false;
-        let activated = self
-            .control
-            .line()
-            .filter_map(|signed| match &signed.record.body {
-                ControlBody::ActivateSchema { schema, .. } => Some(*schema),
-                ControlBody::Found { .. }
-                | ControlBody::Orderer { .. }
-                | ControlBody::Member { .. }
-                | ControlBody::Role { .. }
-                | ControlBody::Revoke { .. }
-                | ControlBody::ActivateRules { .. }
-                | ControlBody::Refuse { .. }
-                | ControlBody::Fork { .. }
-                | ControlBody::KeyEpoch { .. }
-                | ControlBody::PruneBefore { .. }
-                | ControlBody::Erase { .. } => None,
-            });
+        let activated =
+            self.control
+                .line()
+                .filter_map(|signed| match signed.record.body.effect() {
+                    Effect::Schema(schema) => Some(schema),
+                    Effect::Rights | Effect::History | Effect::Erasure(_) => None,
+                });
         for id in activated {
             if self.schemas.by_id(&id).is_some() {
                 continue;
@@ -297,22 +289,8 @@ impl Replica {
         }
     }
 
-    /// Erases what a record names.
-    fn erase(&mut self, body: &ControlBody, intake: &mut Intake) {
-        let id = match body {
-            ControlBody::Erase { slot, .. } => slot.document,
-            ControlBody::PruneBefore { document, .. } => *document,
-            ControlBody::Found { .. }
-            | ControlBody::Orderer { .. }
-            | ControlBody::Member { .. }
-            | ControlBody::Role { .. }
-            | ControlBody::Revoke { .. }
-            | ControlBody::ActivateSchema { .. }
-            | ControlBody::ActivateRules { .. }
-            | ControlBody::Refuse { .. }
-            | ControlBody::Fork { .. }
-            | ControlBody::KeyEpoch { .. } => return,
-        };
+    /// Erases what a record names in a document.
+    fn erase(&mut self, id: DocumentId, intake: &mut Intake) {
         let grounds = Grounds {
             workspace: self.workspace,
             standing: &self.standing,
@@ -340,21 +318,5 @@ impl Replica {
         for (id, batch) in batches {
             self.receive_in(id, batch, intake);
         }
-    }
-}
-
-/// Whether a record can change which change sets count.
-fn excludes(body: &ControlBody) -> bool {
-    match body {
-        ControlBody::Revoke { .. } | ControlBody::Refuse { .. } | ControlBody::Fork { .. } => true,
-        ControlBody::Found { .. }
-        | ControlBody::Orderer { .. }
-        | ControlBody::Member { .. }
-        | ControlBody::Role { .. }
-        | ControlBody::ActivateSchema { .. }
-        | ControlBody::ActivateRules { .. }
-        | ControlBody::KeyEpoch { .. }
-        | ControlBody::PruneBefore { .. }
-        | ControlBody::Erase { .. } => false,
     }
 }

@@ -9,7 +9,7 @@ mod restore;
 #[cfg(test)]
 mod tests;
 
-pub use bundle::{BundleReadError, FromBundle};
+pub use bundle::{BundleReadError, Founding, FromBundle, Unpacked};
 pub use edit::WriteError;
 pub use intake::{Arrival, Intake};
 pub use rebase::{Asked, Intent, Plan, Rebased, Returned, Step, Why, plan};

@@ -4,7 +4,7 @@ use super::{Intake, Intent, Replica};
 use crate::{
     changeset::Signed,
     document::Kept,
-    id::{ChangeSetId, DocumentId},
+    id::{ChangeSetId, DocumentId, SchemaId},
 };
 
 impl Replica {
@@ -27,6 +27,11 @@ impl Replica {
     /// The own edit with the highest stamp: the one made last.
     pub fn newest_intent(&self) -> Option<&Intent> {
         self.intents.values().next_back().map(Box::as_ref)
+    }
+
+    /// Whether a schema has arrived, active or not.
+    pub fn has_schema(&self, id: &SchemaId) -> bool {
+        self.offered.contains_key(id)
     }
 
     /// Whether a change set is here, whatever became of it.

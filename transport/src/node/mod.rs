@@ -9,9 +9,10 @@ pub use ticket::Ticket;
 use anabranch_core::{
     control::ControlError,
     document::Draft,
-    engine::{EditError, Engine, LoadError, Loading, Made, Place},
+    engine::{EditError, Engine, Imported, LoadError, Loading, Made, Place},
     fault::Fault,
     id::{ActorSalt, EntityId, UserId, WorkspaceId},
+    replica::BundleReadError,
     schema::Schema,
     store::{Store, StoreError},
 };
@@ -190,6 +191,16 @@ impl Node {
     /// A new entity's id.
     pub fn entity(&self, creator: UserId, kind: &str) -> EntityId {
         EntityId::new(creator, kind, chance())
+    }
+
+    /// Takes a bundle in.
+    ///
+    /// # Errors
+    /// Where the bytes are no bundle, or tell of no workspace.
+    pub fn import(&self, bytes: &[u8]) -> Result<Imported, BundleReadError> {
+        let imported = self.shared.lock().engine.import(now_ms(), bytes);
+        self.shared.work.notify_one();
+        imported
     }
 
     /// Looks at the engine, or tells it something that [`Node`] has no word for. Keep it short: edits

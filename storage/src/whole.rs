@@ -97,17 +97,29 @@ pub fn replace_with(
     path: &Path,
     content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), WriteError> {
-    write(path, content, |temporary, path| {
-        fs::rename(temporary, path).map_err(|source| io_error(path, Step::TakeName, source))
-    })
+    write(
+        path,
+        |file| content(file),
+        |temporary, path| {
+            fs::rename(temporary, path).map_err(|source| io_error(path, Step::TakeName, source))
+        },
+    )
 }
 
 /// Writes a file where none of that name is. Of two writers exactly one succeeds; the other is
 /// answered [`WriteError::Exists`].
 pub fn create(path: &Path, content: &[u8]) -> Result<(), WriteError> {
+    create_with(path, |file| file.write_all(content))
+}
+
+/// Writes a file where none of that name is, as [`create`] does, by whatever needs the file itself.
+pub(crate) fn create_with(
+    path: &Path,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
+) -> Result<(), WriteError> {
     write(
         path,
-        |file| file.write_all(content),
+        content,
         // A rename would replace a file made in the meantime; a link is refused.
         |temporary, path| match fs::hard_link(temporary, path) {
             Ok(()) => {
@@ -126,7 +138,7 @@ pub fn create(path: &Path, content: &[u8]) -> Result<(), WriteError> {
 
 fn write(
     path: &Path,
-    content: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    content: impl FnOnce(&mut File) -> io::Result<()>,
     take_name: impl FnOnce(&Path, &Path) -> Result<(), WriteError>,
 ) -> Result<(), WriteError> {
     let (mut file, temporary) = make_temporary(path)?;
@@ -159,6 +171,7 @@ fn make_temporary(path: &Path) -> Result<(File, PathBuf), WriteError> {
         };
         tries += 1;
         match OpenOptions::new()
+            .read(true)
             .write(true)
             .create_new(true)
             .open(&temporary)
@@ -173,7 +186,7 @@ fn make_temporary(path: &Path) -> Result<(File, PathBuf), WriteError> {
 
 /// Makes a name in the file's folder durable.
 #[cfg(unix)]
-fn flush_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn flush_folder(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
@@ -182,7 +195,7 @@ fn flush_folder(path: &Path) -> io::Result<()> {
 
 /// Elsewhere a folder cannot be opened to be flushed; the file system orders names by itself.
 #[cfg(not(unix))]
-fn flush_folder(_path: &Path) -> io::Result<()> {
+pub(crate) fn flush_folder(_path: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -62,6 +62,7 @@ impl Backend {
             passed = passed.saturating_add(1);
             Ok(())
         });
+        // redb ends its opening with an fsync. What was kept must not depend on that.
         let result = result.and_then(|()| sync(passed));
         unsynced.steps.drain(..synced);
         unsynced.passed = unsynced.passed.max(passed).saturating_sub(synced);

@@ -21,7 +21,7 @@ pub use error::{CreateError, NotOpened, OpenError};
 pub use place::{Place, Whereabouts};
 pub use redb::StorageBackend;
 pub use tables::FORMAT;
-pub use verify::Verified;
+pub use verify::Verification;
 
 use anabranch_core::store::{Position, Store, StoreError};
 use backend::{Backend, Unsynced};
@@ -36,7 +36,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use tables::{JOURNAL, META, META_END, META_FORMAT};
+use tables::{Extent, JOURNAL, META, META_END, META_FORMAT};
 
 /// What redb may keep of the file in memory. Its own default is a gigabyte; a journal is read once,
 /// from its start, and then appended to.
@@ -117,6 +117,14 @@ impl RedbStore {
             };
             let row = tables::unsealed(at, value.value()).ok_or(Trouble::Damaged)?;
             Ok(Some(row.to_vec()))
+        })
+    }
+
+    fn extent(&self) -> Result<Extent, Trouble> {
+        self.with(|database| {
+            let tables = database.begin_read()?;
+            let meta = tables.open_table(META)?;
+            Ok(tables::extent(&tables.open_table(JOURNAL)?, &meta)?)
         })
     }
 
@@ -202,11 +210,12 @@ impl Store for RedbStore {
     }
 
     fn end(&self) -> Result<Position, StoreError> {
-        let end = self.with(|database| {
-            let tables = database.begin_read()?;
-            end_of(&tables.open_table(JOURNAL)?, &tables.open_table(META)?)
-        });
-        end.map(Position).map_err(|trouble| trouble.at(Position(0)))
+        let extent = self.extent().map_err(|trouble| trouble.at(Position(0)))?;
+        let end = Position(extent.sure);
+        match extent.agreed {
+            true => Ok(end),
+            false => Err(StoreError::Corrupt { at: end }),
+        }
     }
 }
 

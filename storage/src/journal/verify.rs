@@ -1,19 +1,14 @@
 //! Reading everything once, to know that it is still what was written.
 
-use super::{
-    RedbStore,
-    error::Trouble,
-    tables::{self, Extent},
-};
+use super::{RedbStore, error::Trouble, tables::Extent};
 use anabranch_core::store::{Position, StoreError};
-use redb::ReadableDatabase;
 
 /// Damaged rows that are named, at most. More say no more: the store is to be restored.
 const NAMED_MAX: usize = 32;
 
 /// What was found by reading every row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verified {
+pub struct Verification {
     /// Rows that are what was written.
     pub rows: u64,
     /// The bytes in them.
@@ -31,14 +26,9 @@ impl RedbStore {
     ///
     /// # Errors
     /// Where the file cannot be read at all. Damage is no error here: it is what was asked for.
-    pub fn verify(&self, mut progress: impl FnMut(u64, u64)) -> Result<Verified, StoreError> {
-        let extent = self.with(|database| {
-            let read = database.begin_read()?;
-            let meta = read.open_table(tables::META)?;
-            Ok(tables::extent(&read.open_table(tables::JOURNAL)?, &meta)?)
-        });
-        let Extent { sure, agreed } = extent.map_err(|trouble| trouble.at(Position(0)))?;
-        let mut found = Verified::default();
+    pub fn verify(&self, mut progress: impl FnMut(u64, u64)) -> Result<Verification, StoreError> {
+        let Extent { sure, agreed } = self.extent().map_err(|trouble| trouble.at(Position(0)))?;
+        let mut found = Verification::default();
         for at in 0..sure {
             match self.row(at) {
                 Ok(Some(row)) => {
@@ -57,7 +47,7 @@ impl RedbStore {
     }
 }
 
-impl Verified {
+impl Verification {
     fn damaged_at(&mut self, at: u64) {
         self.damaged = self.damaged.saturating_add(1);
         if self.first_damaged.len() < NAMED_MAX {

@@ -1,6 +1,6 @@
 //! What a durable append costs, against redb without anything of ours.
 //!
-//! `cargo test --release -p anabranch-storage --test journal -- --ignored --nocapture figures`
+//! `cargo test --release -p anabranch-storage --test journal -- --ignored --nocapture --test-threads 1`
 
 use crate::disk::{Disk, Step};
 use anabranch_core::{
@@ -86,18 +86,54 @@ fn timed(name: &str, many: usize, appends: usize, mut append: impl FnMut(usize, 
     );
 }
 
+/// A disk to measure: `/tmp` may be none.
+fn base() -> String {
+    std::env::var("ANABRANCH_FIGURES_FOLDER").unwrap_or_else(|_| ".".to_owned())
+}
+
 #[test]
 #[ignore = "a measurement"]
 fn figures_of_durable_appends() {
-    let base = std::env::var("ANABRANCH_FIGURES_FOLDER").unwrap_or_else(|_| ".".to_owned());
     for (many, appends) in [(1, 600), (100, 300)] {
-        let folder = tempfile::tempdir_in(&base).unwrap();
+        let folder = tempfile::tempdir_in(base()).unwrap();
         RedbStore::create(folder.path()).unwrap();
         let (mut store, _) = RedbStore::open(folder.path()).unwrap();
         timed("RedbStore", many, appends, |at, rows| {
             store.append(Position(at as u64), rows).unwrap();
         });
         bare(folder.path(), many, appends);
+    }
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn figures_of_opening_after_a_crash() {
+    let folder = tempfile::tempdir_in(base()).unwrap();
+    let crashed = tempfile::tempdir_in(base()).unwrap();
+    RedbStore::create(folder.path()).unwrap();
+    let (mut store, _) = RedbStore::open(folder.path()).unwrap();
+    let mut rng = Rng::new(7);
+    for append in 0..240 {
+        let rows = random_rows(&mut rng, 1_000);
+        store.append(Position(append * 1_000), &rows).unwrap();
+    }
+    // As a crash leaves it: nothing was closed.
+    let [from, to] = [&folder, &crashed].map(|folder| folder.path().join("store.redb"));
+    let bytes = std::fs::copy(from, to).unwrap();
+    for state in ["after a crash", "closed in order"] {
+        let started = Instant::now();
+        let (store, _) = RedbStore::open(crashed.path()).unwrap();
+        let opened = started.elapsed();
+        let report = store.verify(|_, _| {}).unwrap();
+        assert_eq!((report.rows, report.damaged), (240_000, 0));
+        let verified = started.elapsed() - opened;
+        println!(
+            "{} MB {state}: opened in {opened:.0?}, verified in {verified:.0?}",
+            bytes >> 20
+        );
+        let started = Instant::now();
+        let read = store.read(Position(0), usize::MAX).unwrap().len();
+        println!("{read} rows read in {:.0?}", started.elapsed());
     }
 }
 

@@ -6,7 +6,8 @@ use anabranch_core::store::{
     MemoryStore, Position, Store, StoreError,
     conformance::{Broken, Ground, check},
 };
-use std::{cell::RefCell, rc::Rc};
+use anabranch_storage::journal::{RedbStore, Whereabouts};
+use std::{cell::RefCell, path::PathBuf, rc::Rc};
 
 /// A journal in memory that outlives its stores.
 #[derive(Default)]
@@ -118,6 +119,27 @@ impl Ground for FaultyGround {
 #[test]
 fn a_journal_in_memory_keeps_the_contract() {
     let held = check(&mut FaultyGround(Shared::default(), Fault::None)).unwrap();
+    assert!(held > 200, "{held} clauses");
+}
+
+/// A folder with a store in it.
+struct Folder(PathBuf);
+
+impl Ground for Folder {
+    type Store = RedbStore;
+
+    fn open(&mut self) -> Result<RedbStore, StoreError> {
+        let (store, whereabouts) = RedbStore::open(&self.0).unwrap();
+        assert_eq!(whereabouts, Whereabouts::Home);
+        Ok(store)
+    }
+}
+
+#[test]
+fn a_journal_on_disk_keeps_the_contract() {
+    let folder = tempfile::tempdir().unwrap();
+    RedbStore::create(folder.path()).unwrap();
+    let held = check(&mut Folder(folder.path().to_owned())).unwrap();
     assert!(held > 200, "{held} clauses");
 }
 

@@ -7,6 +7,7 @@
 
 use redb::{BackendError, StorageBackend};
 use std::{
+    collections::BTreeMap,
     io,
     ops::Bound,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,6 +17,8 @@ use std::{
 #[derive(Debug, Default)]
 pub(super) struct Unsynced {
     steps: Vec<Step>,
+    /// So many of them the file has had already. The others are held back.
+    passed: usize,
     held: bool,
 }
 
@@ -36,7 +39,7 @@ pub(super) struct Backend {
 impl Backend {
     /// Over a file, holding back. `unsynced` is what an earlier one left, if it failed.
     pub(super) fn new(file: Box<dyn StorageBackend>, unsynced: &Arc<Mutex<Unsynced>>) -> Self {
-        locked(unsynced).held = true;
+        locked(unsynced).begin_again();
         Backend {
             file: Arc::from(file),
             unsynced: Arc::clone(unsynced),
@@ -47,17 +50,22 @@ impl Backend {
     /// once. Where that fails, everything after it is held back too.
     pub(super) fn pass_on(&self) -> io::Result<()> {
         let mut unsynced = locked(&self.unsynced);
-        let (mut passed, mut synced) = (0, 0);
+        let mut passed = 0usize;
+        let mut synced = 0;
+        let mut sync = |passed| self.file.sync_data().inspect(|()| synced = passed);
         let result = unsynced.steps.iter().try_for_each(|step| {
-            passed += 1;
             match step {
-                Step::Write { at, bytes } => self.file.write(*at, bytes),
-                Step::SetLen(len) => self.file.set_len(*len),
-                Step::Sync => self.file.sync_data().inspect(|()| synced = passed),
+                Step::Write { at, bytes } => self.file.write(*at, bytes)?,
+                Step::SetLen(len) => self.file.set_len(*len)?,
+                Step::Sync => sync(passed.saturating_add(1))?,
             }
+            passed = passed.saturating_add(1);
+            Ok(())
         });
-        let result = result.and_then(|()| self.file.sync_data().inspect(|()| synced = passed));
+        // redb ends its opening with an fsync. What was kept must not depend on that.
+        let result = result.and_then(|()| sync(passed));
         unsynced.steps.drain(..synced);
+        unsynced.passed = unsynced.passed.max(passed).saturating_sub(synced);
         unsynced.held = result.is_err();
         result
     }
@@ -69,6 +77,39 @@ fn locked(unsynced: &Mutex<Unsynced>) -> MutexGuard<'_, Unsynced> {
 }
 
 impl Unsynced {
+    /// Forgets what an opening that failed held back, and what was overwritten since: a disk may fail
+    /// for days.
+    fn begin_again(&mut self) {
+        self.steps.truncate(self.passed);
+        let mut written = BTreeMap::new();
+        let mut kept: Vec<Step> = Vec::new();
+        for step in self.steps.drain(..).rev() {
+            let overwritten = match &step {
+                Step::Write { at, bytes } => {
+                    let later = written.entry(*at).or_insert(0);
+                    let overwritten = *later >= bytes.len() && *later > 0;
+                    *later = bytes.len().max(*later);
+                    overwritten
+                }
+                Step::SetLen(_) | Step::Sync => false,
+            };
+            if !overwritten {
+                kept.push(step);
+            }
+        }
+        kept.reverse();
+        self.passed = kept.len();
+        self.steps = kept;
+        self.held = true;
+    }
+
+    fn push(&mut self, step: Step) {
+        self.steps.push(step);
+        if !self.held {
+            self.passed = self.steps.len();
+        }
+    }
+
     fn len(&self, file: u64) -> u64 {
         self.steps.iter().fold(file, |len, step| match step {
             Step::Write { at, bytes } => len.max(at.saturating_add(bytes.len() as u64)),
@@ -136,17 +177,18 @@ impl StorageBackend for Backend {
         if !unsynced.held {
             self.file.set_len(len)?;
         }
-        unsynced.steps.push(Step::SetLen(len));
+        unsynced.push(Step::SetLen(len));
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
         let mut unsynced = locked(&self.unsynced);
         match unsynced.held {
-            true => unsynced.steps.push(Step::Sync),
+            true => unsynced.push(Step::Sync),
             false => {
                 self.file.sync_data()?;
                 unsynced.steps.clear();
+                unsynced.passed = 0;
             }
         }
         Ok(())
@@ -158,7 +200,7 @@ impl StorageBackend for Backend {
             self.file.write(offset, data)?;
         }
         let (at, bytes) = (offset, data.to_vec());
-        unsynced.steps.push(Step::Write { at, bytes });
+        unsynced.push(Step::Write { at, bytes });
         Ok(())
     }
 

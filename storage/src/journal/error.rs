@@ -33,7 +33,7 @@ impl CreateError {
     }
 }
 
-/// Why a store was not opened. No byte of it was changed.
+/// Why a store was not opened. No byte of it was changed; at most its `lock` is new.
 #[derive(Debug, thiserror::Error)]
 #[error("{path}: {reason}")]
 pub struct OpenError {

@@ -21,7 +21,7 @@ pub use error::{CreateError, NotOpened, OpenError};
 pub use place::{Place, Whereabouts};
 pub use redb::StorageBackend;
 pub use tables::FORMAT;
-pub use verify::Verified;
+pub use verify::Verification;
 
 use anabranch_core::store::{Position, Store, StoreError};
 use backend::{Backend, Unsynced};
@@ -36,7 +36,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
-use tables::{JOURNAL, META, META_FORMAT};
+use tables::{Extent, JOURNAL, META, META_END, META_FORMAT};
 
 /// What redb may keep of the file in memory. Its own default is a gigabyte; a journal is read once,
 /// from its start, and then appended to.
@@ -120,6 +120,14 @@ impl RedbStore {
         })
     }
 
+    fn extent(&self) -> Result<Extent, Trouble> {
+        self.with(|database| {
+            let tables = database.begin_read()?;
+            let meta = tables.open_table(META)?;
+            Ok(tables::extent(&tables.open_table(JOURNAL)?, &meta)?)
+        })
+    }
+
     /// Whether the journal's last rows, from `at` on, are these.
     fn ends_with(&self, at: u64, rows: &[Vec<u8>]) -> Result<bool, Trouble> {
         for (at, row) in (at..).zip(rows) {
@@ -146,17 +154,17 @@ impl Store for RedbStore {
             let change = database.begin_write()?;
             {
                 let mut journal = change.open_table(JOURNAL)?;
-                let end = whole_extent(&journal)?;
+                let mut meta = change.open_table(META)?;
+                let end = end_of(&journal, &meta)?;
                 if end != at.0 {
                     return Err(Trouble::Moved { end });
                 }
                 for (at, row) in (at.0..).zip(rows) {
                     journal.insert(at, tables::sealed(at, row).as_slice())?;
                 }
+                meta.insert(META_END, at.after(rows.len()).0)?;
                 // In a tree that is damaged a row may have gone anywhere.
-                if whole_extent(&journal)? != at.after(rows.len()).0 {
-                    return Err(Trouble::Damaged);
-                }
+                end_of(&journal, &meta)?;
             }
             match rows.is_empty() {
                 true => Ok(change.abort()?),
@@ -177,8 +185,9 @@ impl Store for RedbStore {
     fn read(&self, from: Position, bytes_max: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let next = Cell::new(from.0);
         let read = self.with(|database| {
-            let journal = database.begin_read()?.open_table(JOURNAL)?;
-            let end = whole_extent(&journal)?;
+            let tables = database.begin_read()?;
+            let journal = tables.open_table(JOURNAL)?;
+            let end = end_of(&journal, &tables.open_table(META)?)?;
             let mut rows = Vec::new();
             let mut bytes = 0usize;
             for entry in journal.range(from.0..)? {
@@ -201,18 +210,22 @@ impl Store for RedbStore {
     }
 
     fn end(&self) -> Result<Position, StoreError> {
-        let end = self.with(|database| {
-            let journal = database.begin_read()?.open_table(JOURNAL)?;
-            whole_extent(&journal)
-        });
-        end.map(Position).map_err(|trouble| trouble.at(Position(0)))
+        let extent = self.extent().map_err(|trouble| trouble.at(Position(0)))?;
+        let end = Position(extent.sure);
+        match extent.agreed {
+            true => Ok(end),
+            false => Err(StoreError::Corrupt { at: end }),
+        }
     }
 }
 
-/// The journal's end, if its table agrees with itself.
-fn whole_extent(journal: &impl ReadableTable<u64, &'static [u8]>) -> Result<u64, Trouble> {
-    let (counted, end) = tables::extent(journal)?;
-    (counted == end).then_some(end).ok_or(Trouble::Damaged)
+/// The journal's end, if all that tells it agrees.
+fn end_of(
+    journal: &impl ReadableTable<u64, &'static [u8]>,
+    meta: &impl ReadableTable<&'static str, u64>,
+) -> Result<u64, Trouble> {
+    let extent = tables::extent(journal, meta)?;
+    extent.agreed.then_some(extent.sure).ok_or(Trouble::Damaged)
 }
 
 /// Opens what is on the ground. Nothing on it is changed before it is known to be a store of this
@@ -253,8 +266,12 @@ fn recognise(
 ) -> Result<Result<(), NotOpened>, Trouble> {
     if new {
         let change = database.begin_write()?;
-        change.open_table(META)?.insert(META_FORMAT, FORMAT)?;
-        change.open_table(JOURNAL)?;
+        {
+            let mut meta = change.open_table(META)?;
+            meta.insert(META_FORMAT, FORMAT)?;
+            meta.insert(META_END, 0)?;
+            change.open_table(JOURNAL)?;
+        }
         change.commit()?;
     } else {
         let tables = database.begin_read()?;

@@ -7,6 +7,8 @@ pub const FORMAT: u64 = 1;
 
 pub(super) const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 pub(super) const META_FORMAT: &str = "format";
+/// The journal's end once more: one flipped bit in the tree above a table makes it an empty one.
+pub(super) const META_END: &str = "end";
 
 /// From positions to a seal and the row.
 pub(super) const JOURNAL: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("journal");
@@ -34,16 +36,28 @@ pub(super) fn unsealed(at: u64, value: &[u8]) -> Option<&[u8]> {
     (seal(at, row) == *hash).then_some(row)
 }
 
-/// How many rows the table says it has, and how many its last key implies. They are the same, or the
-/// table is damaged.
+/// Where a journal ends, said by the table's length, by its last key and by `meta`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Extent {
+    /// The smallest of them: from here on nothing can be relied on if they differ.
+    pub sure: u64,
+    /// Whether they are the same. If not, the file is damaged.
+    pub agreed: bool,
+}
+
 pub(super) fn extent(
     journal: &impl ReadableTable<u64, &'static [u8]>,
-) -> Result<(u64, u64), redb::StorageError> {
+    meta: &impl ReadableTable<&'static str, u64>,
+) -> Result<Extent, redb::StorageError> {
     let last = journal.last()?.map(|(key, _)| key.value());
-    Ok((
-        journal.len()?,
-        last.map_or(0, |last| last.saturating_add(1)),
-    ))
+    let counted = journal.len()?;
+    let keyed = last.map_or(0, |last| last.saturating_add(1));
+    let told = meta.get(META_END)?.map(|end| end.value());
+    let sure = counted.min(keyed);
+    Ok(Extent {
+        sure: told.map_or(sure, |told| sure.min(told)),
+        agreed: counted == keyed && told == Some(counted),
+    })
 }
 
 #[cfg(test)]

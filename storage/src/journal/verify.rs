@@ -1,15 +1,14 @@
 //! Reading everything once, to know that it is still what was written.
 
-use super::{RedbStore, error::Trouble, tables};
+use super::{RedbStore, error::Trouble, tables::Extent};
 use anabranch_core::store::{Position, StoreError};
-use redb::ReadableDatabase;
 
 /// Damaged rows that are named, at most. More say no more: the store is to be restored.
 const NAMED_MAX: usize = 32;
 
 /// What was found by reading every row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verified {
+pub struct Verification {
     /// Rows that are what was written.
     pub rows: u64,
     /// The bytes in them.
@@ -27,15 +26,9 @@ impl RedbStore {
     ///
     /// # Errors
     /// Where the file cannot be read at all. Damage is no error here: it is what was asked for.
-    pub fn verify(&self, mut progress: impl FnMut(u64, u64)) -> Result<Verified, StoreError> {
-        let extent = self.with(|database| {
-            let journal = database.begin_read()?.open_table(tables::JOURNAL)?;
-            Ok(tables::extent(&journal)?)
-        });
-        let (counted, end) = extent.map_err(|trouble| trouble.at(Position(0)))?;
-        // Where the two differ, one of them is damaged, and may be any number.
-        let sure = counted.min(end);
-        let mut found = Verified::default();
+    pub fn verify(&self, mut progress: impl FnMut(u64, u64)) -> Result<Verification, StoreError> {
+        let Extent { sure, agreed } = self.extent().map_err(|trouble| trouble.at(Position(0)))?;
+        let mut found = Verification::default();
         for at in 0..sure {
             match self.row(at) {
                 Ok(Some(row)) => {
@@ -47,14 +40,14 @@ impl RedbStore {
             }
             progress(at.saturating_add(1), sure);
         }
-        if counted != end {
+        if !agreed {
             found.damaged_at(sure);
         }
         Ok(found)
     }
 }
 
-impl Verified {
+impl Verification {
     fn damaged_at(&mut self, at: u64) {
         self.damaged = self.damaged.saturating_add(1);
         if self.first_damaged.len() < NAMED_MAX {

@@ -90,7 +90,7 @@ fn judge(image: Vec<u8>, rows: &[Vec<u8>], ends: &BTreeSet<usize>, what: &str) -
 
 #[test]
 fn no_power_cut_loses_what_was_acknowledged_or_leaves_a_store_that_does_not_open() {
-    let images_max = setting("ANABRANCH_CRASH_IMAGES", 10_000);
+    let images_max = setting("ANABRANCH_CRASH_IMAGES", 6_000);
     let mut rng = Rng::new(setting("ANABRANCH_CRASH_SEED", 7) as u64);
     let (mut images, mut twice, mut open_commits, mut carried_out) = (0, 0, 0, 0);
     while images < images_max {

@@ -37,6 +37,7 @@ mod revert;
 mod rule;
 mod ruler;
 mod scan;
+mod spans;
 mod split;
 mod state;
 mod straight;

@@ -179,6 +179,11 @@ fn the_key_is_for_its_owner_alone() {
     let (code, message) = failure(&store, &["list"]);
     assert_eq!(code, 3);
     assert!(message.contains("holds 5 bytes"), "{message}");
+    // The key of another device seals nothing here, so nothing is begun with it.
+    fs::write(store.join(anabranch::KEY_FILE), [9; 32]).unwrap();
+    let (code, message) = failure(&store, &["new", "task", "title=x"]);
+    assert_eq!(code, 3);
+    assert!(message.contains("put the right key back"), "{message}");
 }
 
 /// Processes that are killed while they write lose nothing that they had said was done, and leave a store

@@ -114,8 +114,8 @@ pub const STREAM_KNOWN_MAX: usize = 4_096;
 pub const STREAM_ENTRIES_MAX: usize = 32 << 10;
 /// Most entries of each interning table of a stream.
 pub const STREAM_POOL_MAX: usize = 2_048;
-/// Bytes of unsaved work at which new edits are refused while the store fails: what waits is kept in
-/// memory until it is durable.
+/// Bytes of unsaved work at which new edits are refused: what waits is kept in memory until it is
+/// durable.
 pub const UNSAVED_BYTES_MAX: usize = 64 << 20;
 /// First wait before a commit that failed is tried again, in milliseconds; it doubles.
 pub const RETRY_MS: u64 = 100;

@@ -79,10 +79,6 @@ impl Journal {
         self.phase == Phase::Idle
     }
 
-    pub(super) fn is_failing(&self) -> bool {
-        self.failures > 0
-    }
-
     pub(super) fn is_saved(&self) -> bool {
         self.next.is_empty() && self.commit.is_empty()
     }

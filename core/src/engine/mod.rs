@@ -72,10 +72,10 @@ pub enum EditError {
     /// The workspace is not here.
     #[error("workspace {0} is not kept here")]
     UnknownWorkspace(WorkspaceId),
-    /// Too much waits for a store that fails.
+    /// Too much waits for a store that fails, or does not keep up.
     #[error(
-        "the store has failed and {unsaved_bytes} bytes wait to be saved (at most {max}): free some \
-         space or mend the disk, what waits is tried again"
+        "the store fails or does not keep up, and {unsaved_bytes} bytes wait to be saved (at most \
+         {max}): free some space or mend the disk, what waits is tried again"
     )]
     StoreFailing {
         /// What waits, in bytes.
@@ -195,8 +195,8 @@ impl Engine {
         self.journal.ticket()
     }
 
-    /// Says who writes here from now on.
-    pub fn take_pen(&mut self, workspace: WorkspaceId, pen: Pen) -> Ticket {
+    /// Says who writes here from now on: always this device, whose key seals.
+    fn take_pen(&mut self, workspace: WorkspaceId, pen: Pen) -> Ticket {
         if let Some(replica) = self.replicas.get_mut(&workspace) {
             replica.take_pen(pen);
             self.journal.push(&Row::Pen { workspace, pen });
@@ -297,7 +297,7 @@ impl Engine {
         draft: &Draft<'_>,
     ) -> Result<Made, EditError> {
         let unsaved_bytes = self.journal.unsaved_bytes();
-        if self.journal.is_failing() && unsaved_bytes > limits::UNSAVED_BYTES_MAX {
+        if unsaved_bytes > limits::UNSAVED_BYTES_MAX {
             let max = limits::UNSAVED_BYTES_MAX;
             return Err(EditError::StoreFailing { unsaved_bytes, max });
         }
@@ -348,7 +348,7 @@ impl Engine {
     /// Seals what was written since the last flush; it goes into the journal.
     fn seal(&mut self) {
         for replica in self.replicas.values_mut() {
-            // The key is the pen's: a pen of another device is never taken.
+            // The key is the pen's: no pen of another device is taken or loaded.
             for verified in replica.flush(&self.key).unwrap_or_default() {
                 let signed: &Signed = verified.signed();
                 self.journal.push_change_set(signed);

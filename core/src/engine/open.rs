@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::{
     changeset::Signed,
-    id::WorkspaceId,
+    id::{OriginId, WorkspaceId},
     replica::Replica,
     schema::{Schema, SchemaDecodeError},
     store::{Position, Row, RowError},
@@ -28,6 +28,20 @@ pub enum LoadError {
         at: Position,
         /// Why.
         error: SchemaDecodeError,
+    },
+    /// Another device wrote it.
+    #[error(
+        "row {} of the journal was written by device {wrote}, but the key is that of {key}: put the \
+         right key back",
+        at.0
+    )]
+    OtherDevice {
+        /// Where.
+        at: Position,
+        /// The device that wrote it.
+        wrote: OriginId,
+        /// The device that the key is of.
+        key: OriginId,
     },
     /// It speaks of a workspace that it has not named.
     #[error("row {} of the journal is of workspace {workspace}, which no row before it names", at.0)]
@@ -68,6 +82,7 @@ impl Engine {
             Row::Control(signed) => signed.record.workspace,
             Row::ChangeSet(signed) => signed.change.header().workspace,
         };
+        let key = self.device();
         let unnamed = LoadError::Unnamed { at, workspace };
         let replica = self.replicas.get_mut(&workspace).ok_or(unnamed)?;
         match row {
@@ -79,6 +94,10 @@ impl Engine {
             Row::Control(signed) => {
                 // It was kept when it came: what does not follow now never did.
                 replica.control_record(*signed).ok();
+            }
+            Row::Pen { pen, .. } if pen.origin != key => {
+                let wrote = pen.origin;
+                return Err(LoadError::OtherDevice { at, wrote, key });
             }
             Row::Pen { pen, .. } => replica.take_pen(pen),
             Row::Intent { intent, .. } => replica.restore_intent(*intent),

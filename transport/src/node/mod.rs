@@ -88,7 +88,10 @@ impl StartError {
     pub fn fault(&self) -> Fault {
         match self {
             StartError::Store(error) => error.fault(),
-            StartError::Load(_) => Fault::Corruption,
+            StartError::Load(LoadError::OtherDevice { .. }) => Fault::Caller,
+            StartError::Load(
+                LoadError::Row { .. } | LoadError::Schema { .. } | LoadError::Unnamed { .. },
+            ) => Fault::Corruption,
             StartError::Thread(_) => Fault::Environment,
         }
     }

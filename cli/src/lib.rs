@@ -9,7 +9,7 @@
 //! # let folder = folder.path().join("river");
 //! let node = anabranch::open(&folder)?; // made, if it is not there
 //! let home = node.home().ok_or("no workspace")?;
-//! let weir = node.entity(home.user, "task");
+//! let weir = node.entity(home.user, "task")?;
 //! let workspace = home.workspace;
 //! let place = Place { workspace, kind: "task", entity: weir, part: "record", view: ViewId(0) };
 //! let title = RecordOp::Put { field: vec!["title".into()], value: "Mend the weir".into() };

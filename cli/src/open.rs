@@ -1,7 +1,6 @@
 //! `open`: a store on disk, a device's key and a node, wired together.
 
 use anabranch_core::{
-    control::ControlError,
     fault::Fault,
     id::{UserId, WorkspaceId},
     schema::catalogue::catalogue,
@@ -12,7 +11,10 @@ use anabranch_storage::{
     journal::{self, RedbStore, Whereabouts},
     whole,
 };
-use anabranch_transport::{Node, node::StartError};
+use anabranch_transport::{
+    Node,
+    node::{FoundError, StartError},
+};
 use ed25519_dalek::SigningKey;
 use std::{
     io::ErrorKind,
@@ -37,7 +39,7 @@ pub enum OpenError {
     Make(#[from] journal::CreateError),
     /// Its first workspace cannot be founded.
     #[error(transparent)]
-    Found(#[from] ControlError),
+    Found(#[from] FoundError),
     /// The key's file cannot be read.
     #[error(transparent)]
     ReadKey(#[from] bounded::ReadError),
@@ -66,7 +68,7 @@ impl OpenError {
         match self {
             OpenError::Store(error) => error.fault(),
             OpenError::Make(error) => error.fault(),
-            OpenError::Found(_) => Fault::Caller,
+            OpenError::Found(error) => error.fault(),
             OpenError::ReadKey(error) => error.fault(),
             OpenError::WriteKey(error) => error.fault(),
             OpenError::Key { .. } => Fault::Corruption,

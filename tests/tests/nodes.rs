@@ -108,7 +108,7 @@ fn shown(node: &Node, task: EntityId) -> Option<Value> {
 fn an_edit_is_visible_at_once_and_there_again_after_its_ticket_was_kept() {
     let disk = Disk::default();
     let node = founded(&disk);
-    let task = node.entity(OWNER, "task");
+    let task = node.entity(OWNER, "task").unwrap();
     let ticket = title(&node, task, "Mend the weir").unwrap();
     assert_eq!(shown(&node, task), Some("Mend the weir".into()));
     assert!(ticket.wait_local(LONG));
@@ -132,7 +132,7 @@ fn an_edit_is_visible_at_once_and_there_again_after_its_ticket_was_kept() {
 fn a_process_that_dies_keeps_what_was_promised_and_no_half_of_a_commit() {
     let disk = Disk::default();
     let node = founded(&disk);
-    let task = node.entity(OWNER, "task");
+    let task = node.entity(OWNER, "task").unwrap();
     assert!(title(&node, task, "kept").unwrap().wait_local(LONG));
     disk.fail(Some(Failing::Before));
     let lost = title(&node, task, "lost").unwrap();
@@ -159,7 +159,7 @@ fn a_commit_that_failed_comes_again_whether_it_was_written_or_not() {
     for how in [Failing::Before, Failing::After] {
         let disk = Disk::default();
         let node = founded(&disk);
-        let task = node.entity(OWNER, "task");
+        let task = node.entity(OWNER, "task").unwrap();
         assert!(title(&node, task, "one").unwrap().wait_local(LONG));
         disk.fail(Some(how));
         let tickets: Vec<Ticket> = (0..5)
@@ -189,7 +189,7 @@ fn a_commit_that_failed_comes_again_whether_it_was_written_or_not() {
 fn a_store_that_keeps_failing_stops_new_edits_at_a_bound_and_loses_none() {
     let disk = Disk::default();
     let node = founded(&disk);
-    let task = node.entity(OWNER, "task");
+    let task = node.entity(OWNER, "task").unwrap();
     assert!(title(&node, task, "before").unwrap().wait_local(LONG));
     disk.fail(Some(Failing::Before));
     let text = "x".repeat(50_000);
@@ -224,7 +224,7 @@ fn a_ticket_can_be_awaited_without_a_runtime() {
     }
     let disk = Disk::default();
     let node = founded(&disk);
-    let task = node.entity(OWNER, "task");
+    let task = node.entity(OWNER, "task").unwrap();
     disk.fail(Some(Failing::Before));
     let ticket = title(&node, task, "soon").unwrap();
     let count = Arc::new(Count(0.into()));

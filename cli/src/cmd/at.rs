@@ -13,7 +13,10 @@ use anabranch::{
     },
     field::FieldError,
     storage::Fault,
-    transport::{Home, Node, node::CloseError},
+    transport::{
+        Home, Node,
+        node::{CloseError, NoChance},
+    },
 };
 use clap::Args;
 use serde_json::{Value as Json, json};
@@ -93,6 +96,9 @@ pub enum DeskError {
     /// The edit was refused.
     #[error(transparent)]
     Edit(#[from] EditError),
+    /// It cannot be named.
+    #[error(transparent)]
+    Name(#[from] NoChance),
     /// It was not saved.
     #[error(transparent)]
     Close(#[from] CloseError),
@@ -112,9 +118,9 @@ impl DeskError {
             | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => {
                 Fault::Caller
             }
-            DeskError::Edit(EditError::StoreFailing { .. }) | DeskError::Close(_) => {
-                Fault::Environment
-            }
+            DeskError::Edit(EditError::StoreFailing { .. })
+            | DeskError::Name(_)
+            | DeskError::Close(_) => Fault::Environment,
         }
     }
 }

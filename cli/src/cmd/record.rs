@@ -53,6 +53,7 @@ impl New {
         let desk = self.at.open()?;
         let schema = desk.schema(&self.kind)?;
         let entity = desk.node.entity(desk.user, &self.kind);
+        let entity = entity.map_err(DeskError::from)?;
         write(&desk, &schema, entity, &self.fields)?;
         shown(desk, &schema, entity)
     }

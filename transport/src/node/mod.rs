@@ -69,6 +69,32 @@ enum Closing {
     Now,
 }
 
+/// The system gives no randomness, so nothing new can be given a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the system gives no randomness to make a name from: try again when it has started up")]
+pub struct NoChance;
+
+/// Why a workspace was not founded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FoundError {
+    /// There is no randomness.
+    #[error(transparent)]
+    Chance(#[from] NoChance),
+    /// The control log does not take the records.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+impl FoundError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            FoundError::Chance(_) => Fault::Environment,
+            FoundError::Control(_) => Fault::Caller,
+        }
+    }
+}
+
 /// Why a node cannot start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StartError {
@@ -164,8 +190,8 @@ impl Node {
         workspace: WorkspaceId,
         owner: UserId,
         schemas: Vec<Schema>,
-    ) -> Result<Ticket, ControlError> {
-        let salt = ActorSalt(chance());
+    ) -> Result<Ticket, FoundError> {
+        let salt = ActorSalt(chance()?);
         let mut state = self.shared.lock();
         let mut ticket = state.engine.found(now_ms(), workspace, owner, salt)?;
         for schema in schemas {
@@ -192,8 +218,11 @@ impl Node {
     }
 
     /// A new entity's id.
-    pub fn entity(&self, creator: UserId, kind: &str) -> EntityId {
-        EntityId::new(creator, kind, chance())
+    ///
+    /// # Errors
+    /// Where the system has no randomness.
+    pub fn entity(&self, creator: UserId, kind: &str) -> Result<EntityId, NoChance> {
+        Ok(EntityId::new(creator, kind, chance()?))
     }
 
     /// Takes a bundle in.
@@ -273,11 +302,8 @@ fn now_ms() -> u64 {
 }
 
 /// Bytes drawn by chance.
-fn chance<const N: usize>() -> [u8; N] {
+fn chance<const N: usize>() -> Result<[u8; N], NoChance> {
     let mut bytes = [0; N];
-    // Where the system has no randomness, nothing that needs a name can be made safely.
-    if getrandom::fill(&mut bytes).is_err() {
-        std::process::abort();
-    }
-    bytes
+    getrandom::fill(&mut bytes).map_err(|_| NoChance)?;
+    Ok(bytes)
 }

@@ -4,10 +4,9 @@
 
 use anabranch_core::{
     document::Draft,
-    engine::{EditError, Engine, Loading, Output, Place, Ticket},
+    engine::{Bounds, EditError, Engine, Output, Place, Ticket},
     id::{ActorSalt, Chain, ChangeSetId, DocumentId, EntityId, UserId, ViewId, WorkspaceId},
     record::RecordOp,
-    replica::Replica,
     schema::Schema,
     sim::Rng,
     store::{MemoryStore, Position, Row, Store},
@@ -20,23 +19,38 @@ const WORKSPACE: WorkspaceId = WorkspaceId([1; 16]);
 const OWNER: UserId = UserId([2; 16]);
 const NOTE: &str = "kind = \"note\"\nversion = 1\n[record.fields]\nvotes = \"counter\"\nwords = \"set text\"\n[log.said]\n[log.said.entry]\ntext = \"text\"\n";
 
-fn loaded(store: &MemoryStore, now_ms: u64) -> Engine {
-    let mut engine = Engine::new(SigningKey::from_bytes(&[7; 32]));
-    let mut loading = Loading::default();
-    loop {
-        // Small pages, so that loading goes on across them.
-        let page = store.read(engine.journal_end(), 300).unwrap();
-        if page.is_empty() {
-            break;
-        }
-        engine.load(&page, &mut loading).unwrap();
-    }
-    engine.loaded(now_ms, loading);
+/// An engine on a store, with little room, so that documents close and checkpoints are made.
+fn loaded(store: &MemoryStore) -> Engine {
+    let mut engine = Engine::open(store, SigningKey::from_bytes(&[7; 32])).unwrap();
+    engine.bound(small());
     engine
 }
 
-fn replica(engine: &Engine) -> &Replica {
-    engine.replica(&WORKSPACE).unwrap()
+fn small() -> Bounds {
+    Bounds {
+        open_documents: 2,
+        checkpoint_rows: 9,
+        checkpoint_close_rows: 3,
+        ..Bounds::default()
+    }
+}
+
+/// Every change set and own edit that an engine's store holds, read document by document.
+fn all(engine: &mut Engine, store: &MemoryStore) -> (Vec<ChangeSetId>, usize) {
+    let (mut ids, mut intents) = (Vec::new(), 0);
+    for document in engine.documents(&WORKSPACE) {
+        engine.bring(store, 0, &WORKSPACE, [document]).unwrap();
+        let replica = engine.replica(&WORKSPACE).unwrap();
+        let signed = replica.signed_of(&document);
+        ids.extend(signed.iter().map(|signed| signed.change.id()));
+        intents += replica.intents_of(&document).count();
+        engine.trim();
+    }
+    (ids, intents)
+}
+
+fn digest(engine: &mut Engine, store: &MemoryStore) -> [u8; 32] {
+    engine.digest(store, 0, &WORKSPACE).unwrap()
 }
 
 /// Everything that happened, counted, so that a run in which nothing went wrong shows.
@@ -48,6 +62,11 @@ struct Happened {
     failed_after: usize,
     crashes: usize,
     crashes_in_commit: usize,
+    checkpoints: usize,
+    checkpoints_failed: usize,
+    crashes_in_checkpoint: usize,
+    damaged: usize,
+    reopened: usize,
 }
 
 struct Run {
@@ -69,13 +88,14 @@ impl Run {
     fn new(seed: u64) -> Run {
         let mut rng = Rng::new(seed);
         let mut engine = Engine::new(SigningKey::from_bytes(&[7; 32]));
+        engine.bound(small());
         engine
             .found(1_000, WORKSPACE, OWNER, ActorSalt([3; 16]))
             .unwrap();
         engine
             .activate(1_000, &WORKSPACE, Schema::parse(NOTE).unwrap())
             .unwrap();
-        let entities = (0..3)
+        let entities = (0..5)
             .map(|_| EntityId::new(OWNER, "note", rng.bytes()))
             .collect();
         let mut run = Run {
@@ -118,6 +138,14 @@ impl Run {
         };
         // A clock that stands still, jumps and goes back.
         let now_ms = (self.now_ms as i64 + self.rng.below(2_000) as i64 - 1_000) as u64;
+        let document = DocumentId::of(&entity, part);
+        if self.engine.want(&WORKSPACE, &document).is_some() {
+            let closed = self.engine.edit(now_ms, &place, &draft);
+            assert!(matches!(closed, Err(EditError::Closed(one)) if one.0 == document));
+            self.happened.reopened += 1;
+        }
+        let brought = self.engine.bring(&self.store, now_ms, &WORKSPACE, [document]);
+        brought.unwrap();
         match self.engine.edit(now_ms, &place, &draft) {
             Ok(made) => {
                 self.made.push(made.edited.id);
@@ -135,6 +163,34 @@ impl Run {
             None => return false,
             Some(Output::WakeAt(at_ms)) => self.now_ms = at_ms,
             Some(Output::Durable(ticket)) => self.durable = ticket,
+            Some(Output::Derive { upto, changes }) => {
+                let troubled = self.rng.below(10) < trouble;
+                let kind = self.rng.below(5);
+                if !troubled || kind == 1 || kind == 3 {
+                    self.store.derive(upto, &changes).unwrap();
+                }
+                match (troubled, kind) {
+                    (false, _) => {
+                        self.happened.checkpoints += 1;
+                        self.engine.derived();
+                    }
+                    (true, 0 | 1) => {
+                        self.happened.checkpoints_failed += 1;
+                        self.engine.not_derived(self.now_ms, false);
+                    }
+                    (true, 2 | 3) => {
+                        self.happened.crashes_in_checkpoint += 1;
+                        self.crash();
+                    }
+                    (true, _) => {
+                        self.happened.damaged += 1;
+                        self.store.forget_derived().unwrap();
+                        self.engine.not_derived(self.now_ms, true);
+                    }
+                }
+                // The wait after a failure passes sooner or later.
+                self.now_ms += 3_000;
+            }
             Some(Output::Commit { at, rows }) => {
                 let troubled = self.rng.below(10) < trouble;
                 let kind = self.rng.below(4);
@@ -179,14 +235,16 @@ impl Run {
     /// The process dies, and the store is opened again.
     fn crash(&mut self) {
         self.happened.crashes += 1;
-        self.engine = loaded(&self.store, self.now_ms);
+        if self.rng.one_in(8) {
+            // What is derived is damaged: it is made again.
+            self.happened.damaged += 1;
+            let head = [(b"head".to_vec(), Some(b"rubbish".to_vec()))];
+            self.store.derive(self.store.end().unwrap(), &head).unwrap();
+        }
+        self.engine = loaded(&self.store);
         let kept = self.promised.range(..=self.durable).next_back();
         let kept = kept.map_or(0, |(_, made)| *made);
-        let here: Vec<ChangeSetId> = replica(&self.engine)
-            .signed()
-            .iter()
-            .map(|signed| signed.change.id())
-            .collect();
+        let (here, intents) = all(&mut self.engine, &self.store);
         for id in &self.made[..kept] {
             assert!(here.contains(id), "{id} was promised");
         }
@@ -197,14 +255,13 @@ impl Run {
         self.made.truncate(lost);
         self.promised.clear();
         self.durable = Ticket::default();
-        assert_eq!(
-            replica(&self.engine).intents().count(),
-            here.len(),
-            "what was meant is kept"
-        );
-        // The same journal gives the same state, however often it is opened.
-        let again = loaded(&self.store, self.now_ms + 5);
-        assert_eq!(replica(&again).digest(), replica(&self.engine).digest());
+        assert_eq!(intents, here.len(), "what was meant is kept");
+        // The same journal gives the same state, however often it is opened, and whatever is derived.
+        let shown = digest(&mut self.engine, &self.store);
+        assert_eq!(digest(&mut loaded(&self.store), &self.store), shown);
+        let bare = self.store.clone();
+        bare.forget_derived().unwrap();
+        assert_eq!(digest(&mut loaded(&bare), &bare), shown);
     }
 }
 
@@ -212,10 +269,10 @@ impl Run {
 fn no_promise_is_broken_and_no_name_used_twice_whatever_fails_when() {
     let seeds = std::env::var("ANABRANCH_RESTART_SEEDS").ok();
     let seeds: u64 = seeds.map_or(150, |seeds| seeds.parse().unwrap());
-    let mut all = Happened::default();
+    let mut total = Happened::default();
     for seed in 0..seeds {
         let mut run = Run::new(seed);
-        for _ in 0..60 {
+        for _ in 0..90 {
             match run.rng.below(10) {
                 0..=4 => run.edit(),
                 5 => run.now_ms += 700,
@@ -232,9 +289,11 @@ fn no_promise_is_broken_and_no_name_used_twice_whatever_fails_when() {
                 "seed {seed}: unsaved work, and nothing to do"
             );
         }
-        let digest = replica(&run.engine).digest();
-        assert_eq!(replica(&loaded(&run.store, run.now_ms)).digest(), digest);
-        assert_eq!(replica(&run.engine).signed().len(), run.made.len());
+        let shown = digest(&mut run.engine, &run.store);
+        let mut again = loaded(&run.store);
+        assert_eq!(digest(&mut again, &run.store), shown);
+        assert_eq!(all(&mut again, &run.store).0.len(), run.made.len());
+        assert!(again.open_documents() <= small().open_documents);
         let Happened {
             edits,
             commits,
@@ -242,14 +301,26 @@ fn no_promise_is_broken_and_no_name_used_twice_whatever_fails_when() {
             failed_after,
             crashes,
             crashes_in_commit,
+            checkpoints,
+            checkpoints_failed,
+            crashes_in_checkpoint,
+            damaged,
+            reopened,
         } = run.happened;
-        all.edits += edits;
-        all.commits += commits;
-        all.failed_before += failed_before;
-        all.failed_after += failed_after;
-        all.crashes += crashes;
-        all.crashes_in_commit += crashes_in_commit;
+        total.edits += edits;
+        total.commits += commits;
+        total.failed_before += failed_before;
+        total.failed_after += failed_after;
+        total.crashes += crashes;
+        total.crashes_in_commit += crashes_in_commit;
+        total.checkpoints += checkpoints;
+        total.checkpoints_failed += checkpoints_failed;
+        total.crashes_in_checkpoint += crashes_in_checkpoint;
+        total.damaged += damaged;
+        total.reopened += reopened;
     }
-    println!("{all:?}");
-    assert!(all.failed_before > 50 && all.failed_after > 50 && all.crashes_in_commit > 100);
+    println!("{total:?}");
+    assert!(total.failed_before > 50 && total.failed_after > 50 && total.crashes_in_commit > 100);
+    assert!(total.checkpoints > 100 && total.checkpoints_failed > 30 && total.damaged > 20);
+    assert!(total.crashes_in_checkpoint > 30 && total.reopened > 100);
 }

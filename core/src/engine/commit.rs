@@ -2,7 +2,6 @@
 
 use super::{Output, Ticket};
 use crate::{
-    changeset::Signed,
     limits,
     store::{Position, Row},
 };
@@ -39,6 +38,8 @@ enum Phase {
     Idle,
     /// It was given a commit.
     Busy,
+    /// It was given a checkpoint.
+    Deriving,
     /// It failed: again at this time.
     Failed {
         /// In milliseconds since the Unix epoch.
@@ -49,6 +50,11 @@ enum Phase {
 }
 
 impl Journal {
+    /// The rows before `end` need not be read.
+    pub(super) fn resume(&mut self, end: Position) {
+        self.end = end;
+    }
+
     /// A row was read at opening.
     pub(super) fn loaded(&mut self, rows: usize) {
         self.end = self.end.after(rows);
@@ -59,14 +65,13 @@ impl Journal {
         self.end
     }
 
-    pub(super) fn push(&mut self, row: &Row) {
+    /// Writes a row with the next commit; answers where it will stand.
+    pub(super) fn push(&mut self, row: &Row) -> Position {
+        let at = self.end.after(self.commit.len()).after(self.next.len());
         let bytes = row.encode();
         self.next_bytes = self.next_bytes.saturating_add(bytes.len());
         self.next.push(bytes);
-    }
-
-    pub(super) fn push_change_set(&mut self, signed: &Signed) {
-        self.push(&Row::ChangeSet(Box::new(signed.clone())));
+        at
     }
 
     /// A ticket that is kept when everything up to now is durable.
@@ -93,7 +98,7 @@ impl Journal {
             return Some(Output::Durable(self.kept));
         }
         match &mut self.phase {
-            Phase::Busy => None,
+            Phase::Busy | Phase::Deriving => None,
             Phase::Failed { again_ms, told, .. } if now_ms < *again_ms => {
                 let at = *again_ms;
                 (!std::mem::replace(told, true)).then_some(Output::WakeAt(at))
@@ -122,6 +127,20 @@ impl Journal {
             at: self.end,
             rows: self.commit.clone(),
         }
+    }
+
+    /// A checkpoint is given out. Only while nothing else is.
+    pub(super) fn deriving(&mut self) {
+        self.phase = Phase::Deriving;
+    }
+
+    /// The store is done with a checkpoint, one way or the other. Answers whether it had one.
+    pub(super) fn end_deriving(&mut self) -> bool {
+        let had = self.phase == Phase::Deriving;
+        if had {
+            self.phase = Phase::Idle;
+        }
+        had
     }
 
     pub(super) fn committed(&mut self) {

@@ -3,36 +3,53 @@
 //! [`Engine::poll`], and what came of it is told by [`Engine::committed`] and [`Engine::failed`].
 //!
 //! The contract between an engine and its shell:
-//! 1. Opening: [`Engine::load`] gets every row of the journal, in order, before anything else.
-//! 2. After each call, the shell polls until there is nothing to do.
-//! 3. A [`Output::Commit`] is carried out by `Store::append` and answered, by `committed` or `failed`,
+//! 1. Opening: what is derived, the rows that are wanted first, then every row of the journal behind it,
+//!    in order, before anything else. [`Engine::open`] does it.
+//! 2. Documents are closed until they are wanted: [`Engine::want`] names the rows to read before a call
+//!    that needs one, [`Engine::supply`] takes them. [`Engine::bring`] does both. Without, such a call
+//!    says [`Closed`] and changes nothing.
+//! 3. After each call, the shell polls until there is nothing to do.
+//! 4. A [`Output::Commit`] is carried out by `Store::append` and answered, by `committed` or `failed`,
 //!    before the next one is given out. Meanwhile edits go on; they gather for the next commit.
-//! 4. Nothing of a change set leaves the machine before [`Output::Durable`] has named its ticket.
-//! 5. After a failure the same commit comes again, byte for byte, at the time that
+//!    A [`Output::Derive`] is carried out by `Store::derive` and answered by `derived` or
+//!    `not_derived`. It is never given out beside a commit.
+//! 5. Nothing of a change set leaves the machine before [`Output::Durable`] has named its ticket.
+//! 6. After a failure the same commit comes again, byte for byte, at the time that
 //!    [`Output::WakeAt`] names: a store that had carried it out answers Ok.
 //!
 //! Equal calls give equal outputs: the engine reads no clock and draws no randomness.
 
+mod checkpoint;
 mod commit;
+mod directory;
 mod import;
+mod news;
 mod open;
+mod shelf;
+mod shell;
 
-pub use import::Imported;
-pub use open::{LoadError, Loading};
+pub use import::{ImportError, Imported, Importing};
+pub use news::News;
+pub use open::{LoadError, NotDerived, Wanted};
+pub use shell::{ExportError, ReadError};
 
 use crate::{
-    changeset::{Signed, Verified},
-    control::{ControlBody, ControlError, SignedControl},
-    document::{Document, Draft, Edited},
+    changeset::Verified,
+    control::{Added, ControlBody, ControlError, SignedControl},
+    document::{Draft, Edited},
     hlc::Hlc,
     id::{ActorSalt, DocumentId, EntityId, Epoch, Lane, OriginId, UserId, ViewId, WorkspaceId},
     limits,
     replica::{Intake, Pen, Replica, WriteError},
     schema::Schema,
-    store::{Position, Row},
+    store::{Change, Position, Row},
 };
+use checkpoint::{Checkpoints, Known};
 use commit::Journal;
+use directory::{Directory, Shelfmark};
 use ed25519_dalek::SigningKey;
+use news::Newsroom;
+use shelf::Shelf;
 use std::collections::{BTreeMap, btree_map::Entry};
 
 /// A promise of durability. A ticket is kept when every one up to it is.
@@ -48,6 +65,13 @@ pub enum Output {
         at: Position,
         /// The rows.
         rows: Vec<Vec<u8>>,
+    },
+    /// Change what is derived, as one, durably.
+    Derive {
+        /// Up to where it takes account of the journal then.
+        upto: Position,
+        /// The changes.
+        changes: Vec<Change>,
     },
     /// What every ticket up to this one promised is durable here.
     Durable(Ticket),
@@ -66,12 +90,23 @@ pub struct Made {
     pub ticket: Ticket,
 }
 
+/// A document is needed that is closed: to be brought first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("document {0} is closed: its rows are to be read first")]
+pub struct Closed(pub DocumentId);
+
 /// Why an edit was not made.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum EditError {
     /// The workspace is not here.
     #[error("workspace {0} is not kept here")]
     UnknownWorkspace(WorkspaceId),
+    /// Its document is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+    /// Its document cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Too much waits for a store that fails, or does not keep up.
     #[error(
         "the store fails or does not keep up, and {unsaved_bytes} bytes wait to be saved (at most \
@@ -103,12 +138,42 @@ pub struct Place<'a> {
     pub view: ViewId,
 }
 
+/// How much an engine holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Documents that stand open, beyond those with work that is not durable.
+    pub open_documents: usize,
+    /// Rows since the last checkpoint at which the next one is due.
+    pub checkpoint_rows: u64,
+    /// The same when the node closes.
+    pub checkpoint_close_rows: u64,
+    /// Bytes of work that is not durable at which new edits are refused.
+    pub unsaved_bytes: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            open_documents: limits::OPEN_DOCUMENTS_MAX,
+            checkpoint_rows: limits::CHECKPOINT_ROWS,
+            checkpoint_close_rows: limits::CHECKPOINT_CLOSE_ROWS,
+            unsaved_bytes: limits::UNSAVED_BYTES_MAX,
+        }
+    }
+}
+
 /// A device's workspaces.
 #[derive(Debug)]
 pub struct Engine {
     key: SigningKey,
+    bounds: Bounds,
     replicas: BTreeMap<WorkspaceId, Replica>,
+    known: BTreeMap<WorkspaceId, Known>,
     journal: Journal,
+    directory: Directory,
+    shelf: Shelf,
+    checkpoints: Checkpoints,
+    news: Newsroom,
 }
 
 impl Engine {
@@ -116,9 +181,25 @@ impl Engine {
     pub fn new(key: SigningKey) -> Self {
         Engine {
             key,
+            bounds: Bounds::default(),
             replicas: BTreeMap::new(),
+            known: BTreeMap::new(),
             journal: Journal::default(),
+            directory: Directory::default(),
+            shelf: Shelf::default(),
+            checkpoints: Checkpoints::default(),
+            news: Newsroom::default(),
         }
+    }
+
+    /// Says how much it may hold from now on.
+    pub fn bound(&mut self, bounds: Bounds) {
+        self.bounds = bounds;
+    }
+
+    /// How many documents stand open.
+    pub fn open_documents(&self) -> usize {
+        self.shelf.len()
     }
 
     /// The device.
@@ -141,15 +222,55 @@ impl Engine {
         self.replicas.keys().copied()
     }
 
-    /// A document, to read what needs its caches.
-    pub fn document_mut(
-        &mut self,
-        workspace: &WorkspaceId,
-        entity: &EntityId,
-        part: &str,
-    ) -> Option<&mut Document> {
-        let replica = self.replicas.get_mut(workspace)?;
-        replica.document_mut(entity, part)
+    /// The documents of a workspace, open or closed, by id.
+    pub fn documents(&self, workspace: &WorkspaceId) -> Vec<DocumentId> {
+        self.directory.documents(workspace)
+    }
+
+    /// Writes a row of this document, or of no document, with the next commit.
+    fn write_row(&mut self, mark: Shelfmark, row: &Row) {
+        let at = self.journal.push(row);
+        self.directory.add(mark, at);
+    }
+
+    /// A document is used: it is not among the first to be closed.
+    fn touch(&mut self, workspace: &WorkspaceId, document: &DocumentId) {
+        let replica = self.replicas.get(workspace);
+        if replica.is_some_and(|replica| replica.has(document)) {
+            self.shelf.touch((*workspace, *document));
+        }
+    }
+
+    /// Says where a document is needed that is closed.
+    fn open_already(&self, workspace: &WorkspaceId, document: DocumentId) -> Result<(), Closed> {
+        let mark = Shelfmark::of(workspace, &document);
+        let replica = self.replicas.get(workspace);
+        match replica.is_some_and(|one| one.has(&document)) || !self.directory.has(&mark) {
+            true => Ok(()),
+            false => Err(Closed(document)),
+        }
+    }
+
+    /// Closes what was used longest ago, as far as it is durable.
+    pub fn trim(&mut self) {
+        let max = self.bounds.open_documents;
+        if self.shelf.len() <= max {
+            return;
+        }
+        for (workspace, document) in self.shelf.oldest_first() {
+            if self.shelf.len() <= max {
+                break;
+            }
+            if self.news.observes(&(workspace, document)) {
+                continue;
+            }
+            let last = self.directory.last(&Shelfmark::of(&workspace, &document));
+            let durable = last.is_some_and(|last| last < self.journal.end());
+            let replica = self.replicas.get_mut(&workspace);
+            if durable && replica.is_some_and(|replica| replica.close(&document)) {
+                self.shelf.remove(&(workspace, document));
+            }
+        }
     }
 
     /// Founds a workspace: this device orders it until it hands over, and `owner` owns it. `salt` is
@@ -190,7 +311,8 @@ impl Engine {
     pub fn keep(&mut self, workspace: WorkspaceId, founder: OriginId) -> Ticket {
         if let Entry::Vacant(vacant) = self.replicas.entry(workspace) {
             vacant.insert(Replica::new(workspace, founder));
-            self.journal.push(&Row::Workspace { workspace, founder });
+            let row = Row::Workspace { workspace, founder };
+            self.write_row(Shelfmark::common(&workspace), &row);
         }
         self.journal.ticket()
     }
@@ -199,7 +321,7 @@ impl Engine {
     fn take_pen(&mut self, workspace: WorkspaceId, pen: Pen) -> Ticket {
         if let Some(replica) = self.replicas.get_mut(&workspace) {
             replica.take_pen(pen);
-            self.journal.push(&Row::Pen { workspace, pen });
+            self.write_row(Shelfmark::common(&workspace), &Row::Pen { workspace, pen });
         }
         self.journal.ticket()
     }
@@ -261,13 +383,18 @@ impl Engine {
         let Some(replica) = self.replicas.get_mut(workspace) else {
             return Intake::default();
         };
-        if !replica.has_schema(&schema.id()) {
-            self.journal.push(&Row::Schema {
+        let is_new = !replica.has_schema(&schema.id());
+        let bytes = schema.encode();
+        let intake = replica.schema(schema);
+        self.news.tell_all(workspace, &intake);
+        if is_new {
+            let row = Row::Schema {
                 workspace: *workspace,
-                schema: schema.encode(),
-            });
+                schema: bytes,
+            };
+            self.write_row(Shelfmark::common(workspace), &row);
         }
-        replica.schema(schema)
+        intake
     }
 
     /// Takes a control record in.
@@ -280,8 +407,10 @@ impl Engine {
             return Ok(Intake::default());
         };
         let (added, intake) = replica.control_record(signed.clone())?;
-        if added != crate::control::Added::Known {
-            self.journal.push(&Row::Control(Box::new(signed)));
+        self.news.tell_all(&workspace, &intake);
+        if added != Added::Known {
+            let row = Row::Control(Box::new(signed));
+            self.write_row(Shelfmark::common(&workspace), &row);
         }
         Ok(intake)
     }
@@ -297,11 +426,12 @@ impl Engine {
         draft: &Draft<'_>,
     ) -> Result<Made, EditError> {
         let unsaved_bytes = self.journal.unsaved_bytes();
-        if unsaved_bytes > limits::UNSAVED_BYTES_MAX {
-            let max = limits::UNSAVED_BYTES_MAX;
+        let max = self.bounds.unsaved_bytes;
+        if unsaved_bytes > max {
             return Err(EditError::StoreFailing { unsaved_bytes, max });
         }
         let workspace = place.workspace;
+        self.open_already(&workspace, DocumentId::of(&place.entity, place.part))?;
         let replica = self.replicas.get_mut(&workspace);
         let replica = replica.ok_or(EditError::UnknownWorkspace(workspace))?;
         let (document, edited) = replica.write(
@@ -312,11 +442,15 @@ impl Engine {
             place.view,
             draft,
         )?;
-        if let Some(intent) = replica.newest_intent().filter(|one| one.id == edited.id) {
-            self.journal.push(&Row::Intent {
-                workspace,
-                intent: Box::new(intent.clone()),
-            });
+        let intent = replica.newest_intent(&document);
+        let intent = intent.filter(|one| one.id == edited.id).cloned();
+        self.shelf.touch((workspace, document));
+        if let Some(event) = &edited.event {
+            self.news.tell(&workspace, document, event);
+        }
+        if let Some(intent) = intent.map(Box::new) {
+            let row = Row::Intent { workspace, intent };
+            self.write_row(Shelfmark::of(&workspace, &document), &row);
         }
         Ok(Made {
             document,
@@ -326,32 +460,56 @@ impl Engine {
     }
 
     /// Takes verified change sets of one workspace in.
+    ///
+    /// # Errors
+    /// Where one is of a document that is closed. Nothing was changed.
     pub fn receive(
         &mut self,
         now_ms: u64,
         workspace: &WorkspaceId,
         batch: Vec<Verified>,
-    ) -> (Intake, Ticket) {
-        let intake = match self.replicas.get_mut(workspace) {
-            None => Intake::default(),
-            Some(replica) => {
-                let news = batch.iter().map(Verified::signed);
-                for signed in news.filter(|signed| !replica.holds(signed)) {
-                    self.journal.push_change_set(signed);
+    ) -> Result<(Intake, Ticket), Closed> {
+        let documents: Vec<DocumentId> = batch.iter().map(document_of).collect();
+        for document in &documents {
+            self.open_already(workspace, *document)?;
+        }
+        let device = self.device();
+        let mut intake = Intake::default();
+        if let Some(replica) = self.replicas.get_mut(workspace) {
+            let known = self.known.entry(*workspace).or_default();
+            for (verified, document) in batch.iter().zip(&documents) {
+                let signed = verified.signed();
+                if replica.holds(document, signed) {
+                    continue;
                 }
-                replica.receive(now_ms, batch)
+                let chain = signed.change.header().chain;
+                if chain.origin == device {
+                    known.wrote(Hlc::default(), chain.epoch);
+                }
+                let at = self.journal.push(&Row::ChangeSet(Box::new(signed.clone())));
+                self.directory.add(Shelfmark::of(workspace, document), at);
             }
-        };
-        (intake, self.journal.ticket())
+            intake = replica.receive(now_ms, batch);
+            self.news.tell_all(workspace, &intake);
+            for document in documents.into_iter().filter(|one| replica.has(one)) {
+                self.shelf.touch((*workspace, document));
+            }
+        }
+        Ok((intake, self.journal.ticket()))
     }
 
     /// Seals what was written since the last flush; it goes into the journal.
     fn seal(&mut self) {
-        for replica in self.replicas.values_mut() {
+        for (workspace, replica) in &mut self.replicas {
             // The key is the pen's: no pen of another device is taken or loaded.
             for verified in replica.flush(&self.key).unwrap_or_default() {
-                let signed: &Signed = verified.signed();
-                self.journal.push_change_set(signed);
+                let header = verified.change().header();
+                let known = self.known.entry(*workspace).or_default();
+                known.wrote(header.hlc, header.chain.epoch);
+                let mark = Shelfmark::of(workspace, &document_of(&verified));
+                let row = Row::ChangeSet(Box::new(verified.into_signed()));
+                let at = self.journal.push(&row);
+                self.directory.add(mark, at);
             }
         }
     }
@@ -361,6 +519,10 @@ impl Engine {
     pub fn poll(&mut self, now_ms: u64) -> Option<Output> {
         if self.journal.is_idle() {
             self.seal();
+            self.trim();
+            if let Some(checkpoint) = self.checkpoint(now_ms) {
+                return Some(checkpoint);
+            }
         }
         self.journal.poll(now_ms)
     }
@@ -375,8 +537,17 @@ impl Engine {
         self.journal.failed(now_ms);
     }
 
+    /// How many bytes wait to be durable.
+    pub fn unsaved_bytes(&self) -> usize {
+        self.journal.unsaved_bytes()
+    }
+
     /// Whether anything here is not durable yet.
     pub fn is_unsaved(&self) -> bool {
         !self.journal.is_saved() || self.replicas.values().any(|one| one.open_len() > 0)
     }
+}
+
+fn document_of(verified: &Verified) -> DocumentId {
+    verified.change().header().document()
 }

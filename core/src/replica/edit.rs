@@ -114,7 +114,7 @@ impl Replica {
         if !self.documents.contains_key(&id) {
             let document = Document::new(entity, part, self.chain_of(kind));
             let mut document = document.ok_or_else(|| unknown(&schema, part))?;
-            document.listen(self.listening);
+            document.listen(self.hears(&id));
             self.documents.insert(id, document);
         }
         let key = match self.standing.key_epoch() {
@@ -175,7 +175,10 @@ impl Replica {
                 view,
                 asked,
             };
-            self.intents.insert(intent.key(), Box::new(intent));
+            self.intents
+                .entry(id)
+                .or_default()
+                .insert(intent.key(), Box::new(intent));
         }
         Ok((id, edited))
     }

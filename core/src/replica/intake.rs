@@ -37,6 +37,14 @@ pub struct Intake {
 }
 
 impl Intake {
+    /// What another intake came to, after this one.
+    pub fn extend(&mut self, more: Intake) {
+        self.arrivals.extend(more.arrivals);
+        self.events.extend(more.events);
+        self.dropped.extend(more.dropped);
+        self.unfit.extend(more.unfit);
+    }
+
     fn of(&mut self, document: DocumentId, received: Received) {
         let states = received.states.into_iter();
         self.arrivals.extend(states.map(|(id, state)| Arrival {
@@ -169,7 +177,7 @@ impl Replica {
         let Some(mut document) = Document::new(header.entity, &header.part, chain) else {
             return false;
         };
-        document.listen(self.listening);
+        document.listen(self.hears(&id));
         self.documents.insert(id, document).is_none()
     }
 

@@ -24,7 +24,10 @@ use crate::{
     schema::{Schema, SchemaLog},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// Who writes here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,13 +77,15 @@ pub struct Replica {
     documents: BTreeMap<DocumentId, Document>,
     /// Change sets of documents whose schema is not known, so that no document can be opened yet.
     homeless: BTreeMap<DocumentId, Vec<Kept>>,
-    /// Own edits as they were asked for, until they are final. By stamp: a new one stands last, so
-    /// keeping it costs the same however many there are.
-    intents: BTreeMap<(Hlc, ChangeSetId), Box<Intent>>,
+    /// Own edits as they were asked for, until they are final, with the document they are of. By stamp: a
+    /// new one stands last, so keeping it costs the same however many there are.
+    intents: BTreeMap<DocumentId, BTreeMap<(Hlc, ChangeSetId), Box<Intent>>>,
     /// Own change sets that no flush has sealed yet, in order.
     open: Vec<Open>,
-    /// Whether somebody wants the patches of bodies.
+    /// Whether somebody wants the patches of every body.
     listening: bool,
+    /// Documents of whose bodies somebody wants the patches.
+    heard: BTreeSet<DocumentId>,
     /// The document that was named last: edits and arrivals come in runs, and its id is a hash.
     named: Option<(EntityId, String, DocumentId)>,
 }
@@ -102,6 +107,7 @@ impl Replica {
             intents: BTreeMap::new(),
             open: Vec::new(),
             listening: false,
+            heard: BTreeSet::new(),
             named: None,
         }
     }
@@ -149,9 +155,25 @@ impl Replica {
     /// Says whether the patches of bodies are wanted from now on; by default they are not made.
     pub fn listen(&mut self, on: bool) {
         self.listening = on;
-        self.documents
-            .values_mut()
-            .for_each(|document| document.listen(on));
+        for (id, document) in &mut self.documents {
+            document.listen(on || self.heard.contains(id));
+        }
+    }
+
+    /// Says of one document whether the patches of its body are wanted, also where it is not here yet.
+    pub fn listen_to(&mut self, document: DocumentId, on: bool) {
+        match on {
+            true => self.heard.insert(document),
+            false => self.heard.remove(&document),
+        };
+        let on = self.hears(&document);
+        if let Some(document) = self.documents.get_mut(&document) {
+            document.listen(on);
+        }
+    }
+
+    fn hears(&self, document: &DocumentId) -> bool {
+        self.listening || self.heard.contains(document)
     }
 
     /// The id of an entity's part.
@@ -181,41 +203,55 @@ impl Replica {
         self.documents.values()
     }
 
-    /// Own edits that are not final, in the order of their stamps.
+    /// Own edits that are not final, by document, in the order of their stamps.
     pub fn intents(&self) -> impl Iterator<Item = &Intent> + '_ {
-        self.intents.values().map(Box::as_ref)
+        self.intents
+            .values()
+            .flat_map(BTreeMap::values)
+            .map(Box::as_ref)
+    }
+
+    /// The same, of one document.
+    pub fn intents_of(&self, document: &DocumentId) -> impl Iterator<Item = &Intent> + '_ {
+        let intents = self.intents.get(document).into_iter();
+        intents.flat_map(BTreeMap::values).map(Box::as_ref)
     }
 
     /// Everything that is here and proven, in an order in which each follows what it depends on;
     /// what does not count comes last.
     pub fn signed(&self) -> Vec<Signed> {
-        let mut all = Vec::new();
-        for document in self.documents.values() {
-            let asides = document.asides().map(|aside| &aside.kept);
-            all.extend(
-                document
-                    .effective()
-                    .into_iter()
-                    .chain(asides)
-                    .filter_map(signed),
-            );
-        }
-        all.extend(self.homeless.values().flatten().filter_map(signed));
-        all
+        let here = self.documents.keys().chain(self.homeless.keys());
+        here.flat_map(|document| self.signed_of(document)).collect()
+    }
+
+    /// The same, of one document.
+    pub fn signed_of(&self, document: &DocumentId) -> Vec<Signed> {
+        let waiting = self.homeless.get(document).into_iter().flatten();
+        let Some(document) = self.documents.get(document) else {
+            return waiting.filter_map(signed).collect();
+        };
+        let asides = document.asides().map(|aside| &aside.kept);
+        let all = document.effective().into_iter().chain(asides);
+        all.filter_map(signed).collect()
     }
 
     /// blake3 over every document's digest: equal on replicas with the same change sets and
     /// control log.
     pub fn digest(&self) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"anabranch replica digest v1\0");
-        for (id, document) in &self.documents {
-            if document.graph().lines().next().is_some() {
-                hasher.update(&id.0);
-                hasher.update(&document.digest());
-            }
+        let mut digest = Digest::default();
+        for document in self.documents.keys() {
+            self.digest_of(document, &mut digest);
         }
-        *hasher.finalize().as_bytes()
+        digest.finish()
+    }
+
+    /// Adds one document to a digest. Their order is that of their ids.
+    pub fn digest_of(&self, id: &DocumentId, digest: &mut Digest) {
+        let document = self.documents.get(id);
+        if let Some(document) = document.filter(|one| one.graph().lines().next().is_some()) {
+            digest.0.update(&id.0);
+            digest.0.update(&document.digest());
+        }
     }
 
     /// What verdicts rest on.
@@ -231,6 +267,25 @@ impl Replica {
     /// The chain of a kind's schema versions, version 1 first.
     fn chain_of(&self, kind: &str) -> Vec<Arc<Schema>> {
         self.schemas.chain(kind, u32::MAX)
+    }
+}
+
+/// A digest of a replica, as far as its documents were added.
+#[derive(Clone, Debug)]
+pub struct Digest(blake3::Hasher);
+
+impl Default for Digest {
+    fn default() -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"anabranch replica digest v1\0");
+        Digest(hasher)
+    }
+}
+
+impl Digest {
+    /// The digest.
+    pub fn finish(&self) -> [u8; 32] {
+        *self.0.finalize().as_bytes()
     }
 }
 

@@ -206,16 +206,17 @@ impl Replica {
     /// Where nobody writes here.
     pub fn rebase(&mut self, now_ms: u64) -> Result<Rebased, WriteError> {
         let plan = plan(self.intents(), &self.documents);
-        let keys: BTreeMap<ChangeSetId, (Hlc, ChangeSetId)> =
-            self.intents.keys().map(|key| (key.1, *key)).collect();
+        let keys: BTreeMap<ChangeSetId, (DocumentId, (Hlc, ChangeSetId))> = self
+            .intents
+            .iter()
+            .flat_map(|(document, intents)| intents.keys().map(|key| (key.1, (*document, *key))))
+            .collect();
         let mut rebased = Rebased {
             returned: plan.returned.clone(),
             ..Rebased::default()
         };
         for returned in &plan.returned {
-            if let Some(key) = keys.get(&returned.id) {
-                self.intents.remove(key);
-            }
+            self.forget_intent(keys.get(&returned.id));
         }
         if plan.again.is_empty() {
             return Ok(rebased);
@@ -227,8 +228,7 @@ impl Replica {
         });
         let mut maps: BTreeMap<DocumentId, IdMap> = BTreeMap::new();
         for step in plan.again {
-            let key = keys.get(&step.id);
-            let Some(intent) = key.and_then(|key| self.intents.remove(key)) else {
+            let Some(intent) = self.forget_intent(keys.get(&step.id)) else {
                 continue;
             };
             match self.again(now_ms, &intent, &mut maps) {
@@ -241,6 +241,14 @@ impl Replica {
             }
         }
         Ok(rebased)
+    }
+
+    fn forget_intent(
+        &mut self,
+        place: Option<&(DocumentId, (Hlc, ChangeSetId))>,
+    ) -> Option<Box<Intent>> {
+        let (document, key) = place?;
+        self.intents.get_mut(document)?.remove(key)
     }
 
     /// Makes one edit again.
@@ -268,7 +276,7 @@ impl Replica {
             Some(intent.id),
         )?;
         // Stamps rise, so the newest intent is the one just noted.
-        let new = self.intents.values().next_back();
+        let new = self.newest_intent(&id);
         let new = new.filter(|new| new.id == edited.id).map(|new| &new.asked);
         if let (Asked::Body(old), Some(Asked::Body(new))) = (&intent.asked, new) {
             map.pair(&old.update, &new.update);

@@ -21,12 +21,30 @@ impl Replica {
 
     /// Puts an own edit back that is not final.
     pub fn restore_intent(&mut self, intent: Intent) {
-        self.intents.insert(intent.key(), Box::new(intent));
+        let document = DocumentId::of(&intent.entity, &intent.part);
+        let intents = self.intents.entry(document).or_default();
+        intents.insert(intent.key(), Box::new(intent));
     }
 
-    /// The own edit with the highest stamp: the one made last.
-    pub fn newest_intent(&self) -> Option<&Intent> {
-        self.intents.values().next_back().map(Box::as_ref)
+    /// The own edit of a document with the highest stamp: the one made last.
+    pub fn newest_intent(&self, document: &DocumentId) -> Option<&Intent> {
+        let intents = self.intents.get(document)?;
+        intents.values().next_back().map(Box::as_ref)
+    }
+
+    /// Whether a document is in memory: open, or waiting for its schema.
+    pub fn has(&self, document: &DocumentId) -> bool {
+        self.documents.contains_key(document) || self.homeless.contains_key(document)
+    }
+
+    /// Lets go of a document and of the own edits of it, which can be restored. Answers whether it did:
+    /// what no flush has sealed is nowhere else.
+    pub fn close(&mut self, document: &DocumentId) -> bool {
+        if self.open.iter().any(|open| open.document == *document) {
+            return false;
+        }
+        self.intents.remove(document);
+        self.documents.remove(document).is_some()
     }
 
     /// Whether a schema has arrived, active or not.
@@ -34,15 +52,14 @@ impl Replica {
         self.offered.contains_key(id)
     }
 
-    /// Whether a change set is here, whatever became of it.
-    pub fn holds(&self, signed: &Signed) -> bool {
+    /// Whether a change set of a document that is in memory is here, whatever became of it.
+    pub fn holds(&self, document: &DocumentId, signed: &Signed) -> bool {
         let (header, id) = (signed.change.header(), signed.change.id());
-        let document = DocumentId::of(&header.entity, &header.part);
         let in_document = self
             .documents
-            .get(&document)
+            .get(document)
             .is_some_and(|document| document.state(&header.chain, header.seq, &id).is_some());
-        in_document || self.waits(&document, &id)
+        in_document || self.waits(document, &id)
     }
 
     fn waits(&self, document: &DocumentId, id: &ChangeSetId) -> bool {

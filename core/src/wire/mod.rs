@@ -12,7 +12,7 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 pub mod automerge;
-mod bytes;
+pub(crate) mod bytes;
 mod stream;
 pub mod yrs;
 

@@ -1,31 +1,36 @@
 //! The handle that an application holds: an engine, the thread that carries out its commits, and the
 //! clock and chance that an engine does not have. It needs no runtime.
 
+mod observe;
 mod ticket;
 mod writer;
 
+pub use observe::{NOTICES_MAX, Notice, Observer};
 pub use ticket::Ticket;
 
 use anabranch_core::{
     control::ControlError,
-    document::Draft,
-    engine::{EditError, Engine, Imported, LoadError, Loading, Made, Place},
+    document::{Document, Draft},
+    engine::{EditError, Engine, ExportError, ImportError, Imported, Made, Place, ReadError},
     fault::Fault,
-    id::{ActorSalt, EntityId, UserId, WorkspaceId},
-    replica::BundleReadError,
+    id::{ActorSalt, DocumentId, EntityId, UserId, WorkspaceId},
+    limits,
+    replica::Unpacked,
     schema::Schema,
     store::{Store, StoreError},
 };
 use ed25519_dalek::SigningKey;
+use observe::Observers;
 use std::{
+    fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use ticket::Progress;
 
-/// Bytes of the journal that opening reads at a time.
-const PAGE_BYTES: usize = 4 << 20;
+/// How often an import looks whether the disk keeps up with it.
+const IMPORT_PAUSE: Duration = Duration::from_millis(2);
 
 /// A node: workspaces in memory, a journal beneath them. Dropping it waits for nothing; [`Node::close`]
 /// does.
@@ -36,12 +41,18 @@ pub struct Node {
 }
 
 /// What the node's threads share.
-#[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
+    store: Box<dyn Store + Send + Sync>,
     /// Something is to be written, or the node closes.
     work: Condvar,
     progress: Arc<Progress>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -50,6 +61,15 @@ struct State {
     closing: Closing,
     /// Why the last commit failed, while it does.
     failure: Option<StoreError>,
+    observers: Observers,
+}
+
+impl State {
+    /// Tells observers what happened.
+    fn settle(&mut self) {
+        let news = self.engine.take_news();
+        self.observers.tell(news);
+    }
 }
 
 /// Where a device writes, and for whom.
@@ -100,10 +120,7 @@ impl FoundError {
 pub enum StartError {
     /// The store cannot be read.
     #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Its journal cannot be understood.
-    #[error(transparent)]
-    Load(#[from] LoadError),
+    Read(#[from] ReadError),
     /// The operating system gave no thread.
     #[error("the operating system gives no thread to write with ({0:?})")]
     Thread(std::io::ErrorKind),
@@ -113,11 +130,7 @@ impl StartError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            StartError::Store(error) => error.fault(),
-            StartError::Load(LoadError::OtherDevice { .. }) => Fault::Caller,
-            StartError::Load(
-                LoadError::Row { .. } | LoadError::Schema { .. } | LoadError::Unnamed { .. },
-            ) => Fault::Corruption,
+            StartError::Read(error) => error.fault(),
             StartError::Thread(_) => Fault::Environment,
         }
     }
@@ -139,30 +152,26 @@ impl Node {
     ///
     /// # Errors
     /// Where the store cannot be read, or holds no journal that this build reads.
-    pub fn start(store: impl Store + Send + 'static, key: SigningKey) -> Result<Self, StartError> {
-        let mut engine = Engine::new(key);
-        let mut loading = Loading::default();
-        loop {
-            let page = store.read(engine.journal_end(), PAGE_BYTES)?;
-            if page.is_empty() {
-                break;
-            }
-            engine.load(&page, &mut loading)?;
-        }
-        engine.loaded(now_ms(), loading);
+    pub fn start(
+        store: impl Store + Send + Sync + 'static,
+        key: SigningKey,
+    ) -> Result<Self, StartError> {
+        let engine = Engine::open(&store, key)?;
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 engine,
                 closing: Closing::No,
                 failure: None,
+                observers: Observers::default(),
             }),
+            store: Box::new(store),
             work: Condvar::new(),
             progress: Arc::default(),
         });
         let writing = Arc::clone(&shared);
         let writer = std::thread::Builder::new()
             .name("anabranch-writer".into())
-            .spawn(move || writer::run(&writing, store))
+            .spawn(move || writer::run(&writing))
             .map_err(|error| StartError::Thread(error.kind()))?;
         Ok(Node {
             shared,
@@ -176,7 +185,16 @@ impl Node {
     /// # Errors
     /// Why nothing was written.
     pub fn edit(&self, place: &Place<'_>, draft: &Draft<'_>) -> Result<(Made, Ticket), EditError> {
-        let made = self.shared.lock().engine.edit(now_ms(), place, draft)?;
+        let now_ms = now_ms();
+        let document = DocumentId::of(&place.entity, place.part);
+        let mut state = self.shared.lock();
+        let store = &*self.shared.store;
+        state
+            .engine
+            .bring(store, now_ms, &place.workspace, [document])?;
+        let made = state.engine.edit(now_ms, place, draft)?;
+        state.settle();
+        drop(state);
         let ticket = self.promised(made.ticket);
         Ok((made, ticket))
     }
@@ -225,20 +243,80 @@ impl Node {
         Ok(EntityId::new(creator, kind, chance()?))
     }
 
-    /// Takes a bundle in.
+    /// Takes a bundle in. Edits go on meanwhile.
     ///
     /// # Errors
-    /// Where the bytes are no bundle, or tell of no workspace.
-    pub fn import(&self, bytes: &[u8]) -> Result<Imported, BundleReadError> {
-        let imported = self.shared.lock().engine.import(now_ms(), bytes);
-        self.shared.work.notify_one();
-        imported
+    /// Where the bytes are no bundle, tell of no workspace, or add to a document that cannot be read.
+    pub fn import(&self, bytes: &[u8]) -> Result<Imported, ImportError> {
+        let unpacked = Unpacked::read(bytes)?;
+        let mut importing = self.with(|engine| engine.begin_import(unpacked));
+        let store = &*self.shared.store;
+        loop {
+            let mut state = self.shared.lock();
+            let more = state.engine.import_step(store, now_ms(), &mut importing)?;
+            let unsaved_bytes = state.engine.unsaved_bytes();
+            state.settle();
+            drop(state);
+            self.shared.work.notify_one();
+            if !more {
+                return Ok(self.with(|engine| engine.end_import(importing)));
+            }
+            // What waits for the disk is held in memory.
+            if unsaved_bytes > limits::UNSAVED_BYTES_MAX / 4 {
+                std::thread::sleep(IMPORT_PAUSE);
+            }
+        }
+    }
+
+    /// Everything of a workspace that is here and proven, as a bundle.
+    ///
+    /// # Errors
+    /// Where not everything can be read, or does not fit a bundle.
+    pub fn export(&self, workspace: &WorkspaceId) -> Result<Vec<u8>, ExportError> {
+        let mut state = self.shared.lock();
+        state
+            .engine
+            .export(&*self.shared.store, now_ms(), workspace)
+    }
+
+    /// blake3 of a workspace's documents: equal on devices that have the same change sets and control
+    /// log. It opens every document once.
+    ///
+    /// # Errors
+    /// Where not everything can be read.
+    pub fn digest(&self, workspace: &WorkspaceId) -> Result<[u8; 32], ReadError> {
+        let mut state = self.shared.lock();
+        state
+            .engine
+            .digest(&*self.shared.store, now_ms(), workspace)
+    }
+
+    /// Reads a document; none where there is none. Keep it short: edits wait meanwhile.
+    ///
+    /// # Errors
+    /// Where it is closed and cannot be read.
+    pub fn read<T>(
+        &self,
+        workspace: &WorkspaceId,
+        entity: &EntityId,
+        part: &str,
+        read: impl FnOnce(Option<&mut Document>) -> T,
+    ) -> Result<T, ReadError> {
+        let mut state = self.shared.lock();
+        let store = &*self.shared.store;
+        let document = state
+            .engine
+            .document(store, now_ms(), workspace, entity, part)?;
+        Ok(read(document))
     }
 
     /// Looks at the engine, or tells it something that [`Node`] has no word for. Keep it short: edits
     /// wait meanwhile.
     pub fn with<T>(&self, look: impl FnOnce(&mut Engine) -> T) -> T {
-        let seen = look(&mut self.shared.lock().engine);
+        let mut state = self.shared.lock();
+        let seen = look(&mut state.engine);
+        state.settle();
+        drop(state);
         self.shared.work.notify_one();
         seen
     }
@@ -253,7 +331,10 @@ impl Node {
     /// # Errors
     /// Where not everything is.
     pub fn close(mut self, timeout: Duration) -> Result<(), CloseError> {
-        self.shared.lock().closing = Closing::WhenSaved;
+        let mut state = self.shared.lock();
+        state.closing = Closing::WhenSaved;
+        state.engine.closing();
+        drop(state);
         self.shared.work.notify_one();
         let saved = self.shared.progress.closed(timeout);
         if saved {
@@ -280,6 +361,7 @@ impl Drop for Node {
         let mut state = self.shared.lock();
         if state.closing == Closing::No {
             state.closing = Closing::WhenSaved;
+            state.engine.closing();
         }
         drop(state);
         self.shared.work.notify_one();

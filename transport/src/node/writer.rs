@@ -1,11 +1,12 @@
 //! The thread that carries out what the engine gives out.
 
 use super::{Closing, Shared, now_ms};
-use anabranch_core::{engine::Output, store::Store};
+use anabranch_core::{engine::Output, store::StoreError};
 use std::{sync::PoisonError, time::Duration};
 
 /// Runs until the node closes and nothing is left to be written, or nobody waits for that any more.
-pub(super) fn run(shared: &Shared, mut store: impl Store) {
+pub(super) fn run(shared: &Shared) {
+    let store = &*shared.store;
     let mut state = shared.lock();
     let mut wake_at_ms = None;
     loop {
@@ -20,6 +21,18 @@ pub(super) fn run(shared: &Shared, mut store: impl Store) {
                 match appended {
                     Ok(()) => state.engine.committed(),
                     Err(_) => state.engine.failed(now_ms()),
+                }
+                continue;
+            }
+            Some(Output::Derive { upto, changes }) => {
+                drop(state);
+                let derived = store.derive(upto, &changes);
+                let forgotten =
+                    derived == Err(StoreError::Derived) && store.forget_derived().is_ok();
+                state = shared.lock();
+                match derived {
+                    Ok(()) => state.engine.derived(),
+                    Err(_) => state.engine.not_derived(now_ms(), forgotten),
                 }
                 continue;
             }
@@ -51,7 +64,5 @@ pub(super) fn run(shared: &Shared, mut store: impl Store) {
         };
     }
     drop(state);
-    // Whoever waits for the end may open the store again at once.
-    drop(store);
     shared.progress.close();
 }

@@ -1,0 +1,163 @@
+//! Checkpoints: what is derived is written to the store now and then, so that opening reads what came
+//! since and not the whole journal.
+
+use super::{Engine, Output};
+use crate::{
+    hlc::Hlc,
+    id::{Epoch, WorkspaceId},
+    limits,
+    store::{Change, Position},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The version of what is derived. Another one is forgotten and derived anew.
+const VERSION: u8 = 1;
+
+/// Under it lies the [`Head`].
+pub(super) const HEAD: &[u8] = b"head";
+
+/// Under it and a number lies a piece of the directory.
+const SEGMENT: &[u8] = b"rows";
+
+/// What is to be known before anything else that is derived is read.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(super) struct Head {
+    version: u8,
+    /// The numbers of the directory's pieces: from here on, and before there.
+    pub(super) first: u32,
+    pub(super) next: u32,
+    /// Checkpoints since the directory was written in one piece.
+    pub(super) added: u32,
+    pub(super) workspaces: BTreeMap<WorkspaceId, Known>,
+}
+
+/// What is to be known of a workspace though none of its documents is open.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub(super) struct Known {
+    /// The clock's last stamp.
+    pub(super) last: Hlc,
+    /// The highest epoch in which this device wrote a change set.
+    pub(super) epoch: Option<Epoch>,
+}
+
+impl Known {
+    /// This device wrote something.
+    pub(super) fn wrote(&mut self, hlc: Hlc, epoch: Epoch) {
+        self.last = self.last.max(hlc);
+        self.epoch = self.epoch.max(Some(epoch));
+    }
+}
+
+impl Head {
+    /// None where the bytes are of another version, or none at all.
+    pub(super) fn decode(bytes: &[u8]) -> Option<Head> {
+        let head: Head = postcard::from_bytes(bytes).ok()?;
+        (head.version == VERSION).then_some(head)
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+}
+
+/// The key of a piece of the directory.
+pub(super) fn segment_key(number: u32) -> Vec<u8> {
+    [SEGMENT, &number.to_be_bytes()].concat()
+}
+
+/// Where checkpoints stand.
+#[derive(Debug, Default)]
+pub(super) struct Checkpoints {
+    pub(super) head: Head,
+    /// One that was given out.
+    given: Option<(Position, Head)>,
+    /// The node closes: what little there is is worth writing.
+    closing: bool,
+    /// The store failed: not before this time, in milliseconds since the Unix epoch.
+    not_before_ms: u64,
+}
+
+impl Engine {
+    /// The next checkpoint, if one is due. The store has nothing to do meanwhile.
+    pub(super) fn checkpoint(&mut self, now_ms: u64) -> Option<Output> {
+        let due = match self.checkpoints.closing {
+            true => self.bounds.checkpoint_close_rows,
+            false => self.bounds.checkpoint_rows,
+        };
+        if self.directory.fresh_rows() < due || now_ms < self.checkpoints.not_before_ms {
+            return None;
+        }
+        let upto = self.journal.end();
+        let old = &self.checkpoints.head;
+        let mut changes: Vec<Change> = Vec::new();
+        let mut head = Head {
+            version: VERSION,
+            first: old.first,
+            next: old.next,
+            added: old.added.saturating_add(1),
+            workspaces: self.known(),
+        };
+        let mut pieces = self.directory.segment(upto);
+        if pieces.is_empty() {
+            return None;
+        }
+        if head.added >= limits::SEGMENTS_MAX {
+            // The old pieces go in the same step as that in which the new ones come.
+            changes.extend((head.first..head.next).map(|number| (segment_key(number), None)));
+            head.first = head.next;
+            head.added = 0;
+            pieces = self.directory.all_before(upto);
+        }
+        for piece in pieces {
+            changes.push((segment_key(head.next), Some(piece)));
+            head.next = head.next.wrapping_add(1);
+        }
+        changes.push((HEAD.to_vec(), Some(head.encode())));
+        self.checkpoints.given = Some((upto, head));
+        self.journal.deriving();
+        Some(Output::Derive { upto, changes })
+    }
+
+    /// What is known of each workspace by now.
+    fn known(&self) -> BTreeMap<WorkspaceId, Known> {
+        let replicas = self.replicas.iter();
+        let known = replicas.map(|(workspace, replica)| {
+            let mut known = self.known.get(workspace).copied().unwrap_or_default();
+            known.last = known.last.max(replica.last_stamp());
+            (*workspace, known)
+        });
+        known.collect()
+    }
+
+    /// The checkpoint that was given out is written.
+    pub fn derived(&mut self) {
+        if self.journal.end_deriving()
+            && let Some((upto, head)) = self.checkpoints.given.take()
+        {
+            self.directory.wrote(upto);
+            self.checkpoints.head = head;
+        }
+    }
+
+    /// The checkpoint that was given out may not be written. It is derived: commits go on, and another
+    /// one is made later. What is derived was forgotten if the store found it damaged; `forgotten`
+    /// says so, and everything is then written again.
+    pub fn not_derived(&mut self, now_ms: u64, forgotten: bool) {
+        if self.journal.end_deriving() {
+            self.checkpoints.given = None;
+            self.checkpoints.not_before_ms = now_ms.saturating_add(limits::CHECKPOINT_RETRY_MS);
+        }
+        if forgotten {
+            self.checkpoints.head = Head {
+                added: limits::SEGMENTS_MAX,
+                ..Head::default()
+            };
+        }
+    }
+
+    /// The node closes: a checkpoint is made now if it makes opening quicker.
+    pub fn closing(&mut self) {
+        self.checkpoints.closing = true;
+    }
+}

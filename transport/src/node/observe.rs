@@ -1,0 +1,205 @@
+//! Observing a document: its state once, then every change of it. Who reads too slowly misses nothing
+//! unnoticed: what does not fit its queue becomes one [`Notice::Reset`].
+
+use super::{Node, Shared, now_ms};
+use anabranch_core::{
+    document::{Document, Event},
+    engine::{News, ReadError},
+    id::{ChangeSetId, DocumentId, EntityId, WorkspaceId},
+    patch::PatchSet,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    future::poll_fn,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Poll, Waker},
+    time::Duration,
+};
+
+/// Changes that wait for one observer. Typing makes some ten a second.
+pub const NOTICES_MAX: usize = 1_024;
+
+/// What an observer is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A change set took effect.
+    Patched(PatchSet),
+    /// The document is another one than the patches so far make, or they were too many to wait: it is to
+    /// be read [anew](Observer::read). Nothing follows before that.
+    Reset,
+    /// The document's engine stopped at a change set, which does not count on this device only.
+    Stuck(ChangeSetId),
+}
+
+/// Told of every change of one document from the state on with which it began.
+#[derive(Debug)]
+pub struct Observer {
+    shared: Arc<Shared>,
+    workspace: WorkspaceId,
+    entity: EntityId,
+    part: String,
+    queue: Arc<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    more: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
+    notices: VecDeque<Notice>,
+    /// A reset was put in, and the document not read since.
+    reset: bool,
+    wakers: Vec<Waker>,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, event: &Event) {
+        let mut waiting = self.lock();
+        if waiting.reset {
+            return;
+        }
+        let full = waiting.notices.len() >= NOTICES_MAX;
+        match event {
+            Event::Patched(patches) if !full => {
+                waiting.notices.push_back(Notice::Patched(patches.clone()));
+            }
+            Event::Stuck { id } if !full => waiting.notices.push_back(Notice::Stuck(*id)),
+            Event::Patched(_) | Event::Stuck { .. } | Event::Rebuilt { .. } => {
+                waiting.notices.clear();
+                waiting.notices.push_back(Notice::Reset);
+                waiting.reset = true;
+            }
+        }
+        let wakers = std::mem::take(&mut waiting.wakers);
+        drop(waiting);
+        self.more.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// The observers of each document.
+#[derive(Debug, Default)]
+pub(super) struct Observers {
+    queues: BTreeMap<(WorkspaceId, DocumentId), Vec<Weak<Queue>>>,
+}
+
+impl Observers {
+    pub(super) fn tell(&mut self, news: Vec<News>) {
+        for news in news {
+            let queues = self.queues.get(&(news.workspace, news.document));
+            for queue in queues.into_iter().flatten().filter_map(Weak::upgrade) {
+                queue.put(&news.event);
+            }
+        }
+    }
+}
+
+impl Node {
+    /// Observes a part of an entity, which need not be there yet: `read` sees its state, and the
+    /// observer is told of every change from there on. It stays open meanwhile.
+    ///
+    /// # Errors
+    /// Where it is closed and cannot be read.
+    pub fn observe<T>(
+        &self,
+        workspace: &WorkspaceId,
+        entity: EntityId,
+        part: &str,
+        read: impl FnOnce(Option<&mut Document>) -> T,
+    ) -> Result<(T, Observer), ReadError> {
+        let queue = Arc::new(Queue::default());
+        let key = (*workspace, DocumentId::of(&entity, part));
+        let mut state = self.shared.lock();
+        let store = &*self.shared.store;
+        // What happened before is nothing to who begins now.
+        state.settle();
+        let document = state
+            .engine
+            .document(store, now_ms(), workspace, &entity, part)?;
+        let seen = read(document);
+        state.engine.observe(workspace, key.1);
+        let queues = state.observers.queues.entry(key).or_default();
+        queues.push(Arc::downgrade(&queue));
+        drop(state);
+        let observer = Observer {
+            shared: Arc::clone(&self.shared),
+            workspace: *workspace,
+            entity,
+            part: part.to_owned(),
+            queue,
+        };
+        Ok((seen, observer))
+    }
+}
+
+impl Observer {
+    /// Reads the document anew and goes on from there: what waited is dropped.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    pub fn read<T>(&self, read: impl FnOnce(Option<&mut Document>) -> T) -> Result<T, ReadError> {
+        let mut state = self.shared.lock();
+        state.settle();
+        let store = &*self.shared.store;
+        let (workspace, entity) = (&self.workspace, &self.entity);
+        let document = state
+            .engine
+            .document(store, now_ms(), workspace, entity, &self.part)?;
+        let seen = read(document);
+        let mut waiting = self.queue.lock();
+        waiting.notices.clear();
+        waiting.reset = false;
+        Ok(seen)
+    }
+
+    /// What happened next, if anything did.
+    pub fn try_next(&self) -> Option<Notice> {
+        self.queue.lock().notices.pop_front()
+    }
+
+    /// What happened next; waits for it at most so long.
+    pub fn wait(&self, timeout: Duration) -> Option<Notice> {
+        let empty = |waiting: &mut Waiting| waiting.notices.is_empty();
+        let lock = self.queue.lock();
+        let waited = self.queue.more.wait_timeout_while(lock, timeout, empty);
+        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        waiting.notices.pop_front()
+    }
+
+    /// What happens next.
+    pub async fn next(&self) -> Notice {
+        poll_fn(|context| {
+            let mut waiting = self.queue.lock();
+            match waiting.notices.pop_front() {
+                Some(notice) => Poll::Ready(notice),
+                None => {
+                    waiting.wakers.push(context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        let document = DocumentId::of(&self.entity, &self.part);
+        state.engine.unobserve(&self.workspace, document);
+        let key = (self.workspace, document);
+        if let Some(queues) = state.observers.queues.get_mut(&key) {
+            queues.retain(|queue| !std::ptr::eq(queue.as_ptr(), Arc::as_ptr(&self.queue)));
+            if queues.is_empty() {
+                state.observers.queues.remove(&key);
+            }
+        }
+    }
+}

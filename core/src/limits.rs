@@ -121,3 +121,9 @@ pub const UNSAVED_BYTES_MAX: usize = 64 << 20;
 pub const RETRY_MS: u64 = 100;
 /// How often the wait doubles: at most 6.4 s.
 pub const RETRY_DOUBLINGS_MAX: u32 = 6;
+/// Most bytes of a body's text, and of the addresses it links to, that a projection holds: lists show
+/// a few lines, and a query that looks into texts reads those of every entity, 80 MiB of 10,000 pages.
+pub const PROJECTION_TEXT_BYTES_MAX: usize = 8 << 10;
+/// Most entities that a projection holds as linked to by one part: twice the entries of a list of
+/// links at its bound. More stand only in long logs and bodies.
+pub const PROJECTION_LINKS_MAX: usize = 2 * ENTRIES_MAX;

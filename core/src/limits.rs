@@ -141,3 +141,9 @@ pub const CHECKPOINT_RETRY_MS: u64 = 10_000;
 pub const OPEN_PAGE_BYTES: usize = 4 << 20;
 /// Most documents of which an import takes change sets in at a time.
 pub const IMPORT_DOCUMENTS: usize = 256;
+/// Most bytes of a body's text, and of the addresses it links to, that a projection holds: lists show
+/// a few lines, and a query that looks into texts reads those of every entity, 80 MiB of 10,000 pages.
+pub const PROJECTION_TEXT_BYTES_MAX: usize = 8 << 10;
+/// Most entities that a projection holds as linked to by one part: twice the entries of a list of
+/// links at its bound. More stand only in long logs and bodies.
+pub const PROJECTION_LINKS_MAX: usize = 2 * ENTRIES_MAX;

@@ -1,0 +1,73 @@
+//! The bytes of a projection: a version, then postcard over its types. Maps and sets are sorted, so
+//! a projection has one form, and no other bytes are read as it.
+#![deny(clippy::arithmetic_side_effects)]
+
+use super::Projection;
+use crate::fault::Fault;
+
+/// The version of projections that this build writes and the only one it reads. Projections of
+/// another version are made again from their documents.
+pub const PROJECTION_VERSION: u8 = 1;
+
+/// Why bytes are no projection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProjectionError {
+    /// Of a version that this build does not read.
+    #[error(
+        "a projection of version {had}, this build reads version {PROJECTION_VERSION}: make it again \
+         from its documents"
+    )]
+    Version {
+        /// Its version.
+        had: u8,
+    },
+    /// Not the bytes of a projection.
+    #[error("these {had} bytes are no projection: make it again from its documents")]
+    Form {
+        /// Their length.
+        had: usize,
+    },
+}
+
+impl ProjectionError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            // Left by another build.
+            ProjectionError::Version { .. } => Fault::Environment,
+            ProjectionError::Form { .. } => Fault::Corruption,
+        }
+    }
+}
+
+/// What follows the version.
+pub(super) fn body(bytes: &[u8]) -> Result<&[u8], ProjectionError> {
+    match bytes.split_first() {
+        Some((&PROJECTION_VERSION, body)) => Ok(body),
+        Some((had, _)) => Err(ProjectionError::Version { had: *had }),
+        None => Err(ProjectionError::Form { had: 0 }),
+    }
+}
+
+impl Projection {
+    /// Its canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        // Strings, numbers, options and sorted maps always encode.
+        postcard::to_extend(self, vec![PROJECTION_VERSION]).unwrap_or_default()
+    }
+
+    /// Reads a projection from anyone's bytes. What it costs is bounded by their length.
+    ///
+    /// # Errors
+    /// Bytes that [`Projection::encode`] does not write.
+    pub fn decode(bytes: &[u8]) -> Result<Self, ProjectionError> {
+        let form = ProjectionError::Form { had: bytes.len() };
+        let projection: Projection = postcard::from_bytes(body(bytes)?).map_err(|_| form)?;
+        // Also what stands behind its end makes them other bytes.
+        if projection.encode() == bytes {
+            Ok(projection)
+        } else {
+            Err(form)
+        }
+    }
+}

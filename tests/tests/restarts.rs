@@ -6,6 +6,7 @@ use anabranch_core::{
     document::Draft,
     engine::{Bounds, EditError, Engine, Output, Place, Ticket},
     id::{ActorSalt, Chain, ChangeSetId, DocumentId, EntityId, UserId, ViewId, WorkspaceId},
+    projection::Projection,
     record::RecordOp,
     schema::Schema,
     sim::Rng,
@@ -51,6 +52,27 @@ fn all(engine: &mut Engine, store: &MemoryStore) -> (Vec<ChangeSetId>, usize) {
 
 fn digest(engine: &mut Engine, store: &MemoryStore) -> [u8; 32] {
     engine.digest(store, 0, &WORKSPACE).unwrap()
+}
+
+/// What lists show.
+fn projected(engine: &mut Engine, store: &MemoryStore) -> Vec<Projection> {
+    engine.projections(store, 0, &WORKSPACE, "note").unwrap()
+}
+
+/// What they should show, from the documents.
+fn from_documents(engine: &mut Engine, store: &MemoryStore) -> Vec<Projection> {
+    let mut all: BTreeMap<EntityId, Projection> = BTreeMap::new();
+    for document in engine.documents(&WORKSPACE) {
+        engine.bring(store, 0, &WORKSPACE, [document]).unwrap();
+        let replica = engine.replica(&WORKSPACE).unwrap();
+        let document = replica.document_of(&document).unwrap();
+        let entity = *document.entity();
+        let projection = all.entry(entity);
+        let projection = projection.or_insert_with(|| Projection::new(entity, "note"));
+        projection.take(document);
+        engine.trim();
+    }
+    all.into_values().collect()
 }
 
 /// Everything that happened, counted, so that a run in which nothing went wrong shows.
@@ -136,6 +158,9 @@ impl Run {
             part,
             view: ViewId(0),
         };
+        if self.rng.one_in(4) {
+            projected(&mut self.engine, &self.store);
+        }
         // A clock that stands still, jumps and goes back.
         let now_ms = (self.now_ms as i64 + self.rng.below(2_000) as i64 - 1_000) as u64;
         let document = DocumentId::of(&entity, part);
@@ -259,6 +284,8 @@ impl Run {
         // The same journal gives the same state, however often it is opened, and whatever is derived.
         let shown = digest(&mut self.engine, &self.store);
         assert_eq!(digest(&mut loaded(&self.store), &self.store), shown);
+        let lists = projected(&mut self.engine, &self.store);
+        assert_eq!(lists, from_documents(&mut self.engine, &self.store));
         let bare = self.store.clone();
         bare.forget_derived().unwrap();
         assert_eq!(digest(&mut loaded(&bare), &bare), shown);
@@ -294,6 +321,9 @@ fn no_promise_is_broken_and_no_name_used_twice_whatever_fails_when() {
         assert_eq!(digest(&mut again, &run.store), shown);
         assert_eq!(all(&mut again, &run.store).0.len(), run.made.len());
         assert!(again.open_documents() <= small().open_documents);
+        let lists = projected(&mut run.engine, &run.store);
+        assert_eq!(lists, projected(&mut again, &run.store));
+        assert_eq!(lists, from_documents(&mut again, &run.store));
         let Happened {
             edits,
             commits,

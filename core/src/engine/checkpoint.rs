@@ -1,18 +1,19 @@
 //! Checkpoints: what is derived is written to the store now and then, so that opening reads what came
 //! since and not the whole journal.
 
-use super::{Engine, Output};
+use super::{Engine, Output, projecting::Flush, shelf::Key};
 use crate::{
     hlc::Hlc,
     id::{Epoch, WorkspaceId},
     limits,
+    projection::PROJECTION_VERSION,
     store::{Change, Position},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The version of what is derived. Another one is forgotten and derived anew.
-const VERSION: u8 = 1;
+const VERSION: (u8, u8) = (1, PROJECTION_VERSION);
 
 /// Under it lies the [`Head`].
 pub(super) const HEAD: &[u8] = b"head";
@@ -23,13 +24,17 @@ const SEGMENT: &[u8] = b"rows";
 /// What is to be known before anything else that is derived is read.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Head {
-    version: u8,
+    version: (u8, u8),
     /// The numbers of the directory's pieces: from here on, and before there.
     pub(super) first: u32,
     pub(super) next: u32,
     /// Checkpoints since the directory was written in one piece.
     pub(super) added: u32,
     pub(super) workspaces: BTreeMap<WorkspaceId, Known>,
+    /// Of projections: how many there are of each kind, which are behind, which documents wait.
+    pub(super) counts: Vec<(WorkspaceId, String, u64)>,
+    pub(super) behind: BTreeSet<Key>,
+    pub(super) unsettled: BTreeSet<Key>,
 }
 
 /// What is to be known of a workspace though none of its documents is open.
@@ -71,7 +76,7 @@ pub(super) fn segment_key(number: u32) -> Vec<u8> {
 pub(super) struct Checkpoints {
     pub(super) head: Head,
     /// One that was given out.
-    given: Option<(Position, Head)>,
+    given: Option<(Position, Head, Flush)>,
     /// The node closes: what little there is is worth writing.
     closing: bool,
     /// The store failed: not before this time, in milliseconds since the Unix epoch.
@@ -89,6 +94,9 @@ impl Engine {
             return None;
         }
         let upto = self.journal.end();
+        self.project_open();
+        let flush = self.flush(upto);
+        let counts = flush.counts.iter();
         let old = &self.checkpoints.head;
         let mut changes: Vec<Change> = Vec::new();
         let mut head = Head {
@@ -97,8 +105,13 @@ impl Engine {
             next: old.next,
             added: old.added.saturating_add(1),
             workspaces: self.known(),
+            counts: counts
+                .map(|((workspace, kind), count)| (*workspace, kind.clone(), *count))
+                .collect(),
+            behind: flush.behind.clone(),
+            unsettled: self.projections.unsettled.clone(),
         };
-        let mut pieces = self.directory.segment(upto);
+        let mut pieces = self.directory.segment(upto, &flush.first);
         if pieces.is_empty() {
             return None;
         }
@@ -107,16 +120,25 @@ impl Engine {
             changes.extend((head.first..head.next).map(|number| (segment_key(number), None)));
             head.first = head.next;
             head.added = 0;
-            pieces = self.directory.all_before(upto);
+            pieces = self.directory.all_before(upto, &flush.first);
         }
         for piece in pieces {
             changes.push((segment_key(head.next), Some(piece)));
             head.next = head.next.wrapping_add(1);
         }
+        let parts = flush.parts.iter();
+        changes.extend(parts.map(|(at, bytes)| (at.clone(), Some(bytes.clone()))));
         changes.push((HEAD.to_vec(), Some(head.encode())));
-        self.checkpoints.given = Some((upto, head));
+        self.checkpoints.given = Some((upto, head, flush));
         self.journal.deriving();
         Some(Output::Derive { upto, changes })
+    }
+
+    /// Makes the projections that are behind, of the documents that are open.
+    fn project_open(&mut self) {
+        let behind = self.projections.behind.iter();
+        let open: Vec<Key> = behind.filter(|key| self.shelf.has(key)).copied().collect();
+        open.iter().for_each(|key| self.project(key));
     }
 
     /// What is known of each workspace by now.
@@ -133,9 +155,10 @@ impl Engine {
     /// The checkpoint that was given out is written.
     pub fn derived(&mut self) {
         if self.journal.end_deriving()
-            && let Some((upto, head)) = self.checkpoints.given.take()
+            && let Some((upto, head, flush)) = self.checkpoints.given.take()
         {
-            self.directory.wrote(upto);
+            self.directory.wrote(upto, &flush.first);
+            self.projections.wrote(&flush);
             self.checkpoints.head = head;
         }
     }
@@ -149,6 +172,7 @@ impl Engine {
             self.checkpoints.not_before_ms = now_ms.saturating_add(limits::CHECKPOINT_RETRY_MS);
         }
         if forgotten {
+            self.lost_projections();
             self.checkpoints.head = Head {
                 added: limits::SEGMENTS_MAX,
                 ..Head::default()

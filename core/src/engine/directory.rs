@@ -40,6 +40,8 @@ struct Positions {
     packed: Vec<u8>,
     /// The place behind the last one.
     next: u64,
+    /// Whether the document has a projection in the store.
+    projected: bool,
 }
 
 impl Positions {
@@ -86,12 +88,24 @@ impl Directory {
     /// The place of the last row of a document.
     pub(super) fn last(&self, mark: &Shelfmark) -> Option<Position> {
         let fresh = self.fresh.get(mark).and_then(|rows| rows.last().copied());
-        let written = || Some(self.written.get(mark)?.next.saturating_sub(1));
+        let written = || self.written.get(mark)?.next.checked_sub(1);
         fresh.or_else(written).map(Position)
     }
 
     pub(super) fn has(&self, mark: &Shelfmark) -> bool {
         self.written.contains_key(mark) || self.fresh.contains_key(mark)
+    }
+
+    /// Whether the store holds a projection of it.
+    pub(super) fn is_projected(&self, mark: &Shelfmark) -> bool {
+        self.written.get(mark).is_some_and(|one| one.projected)
+    }
+
+    /// The store holds no projection any more.
+    pub(super) fn forget_projected(&mut self) {
+        self.written
+            .values_mut()
+            .for_each(|one| one.projected = false);
     }
 
     /// The documents of a workspace, by id.
@@ -131,22 +145,28 @@ impl Directory {
         self.fresh_rows
     }
 
-    /// What was added before `upto`, to be written.
-    pub(super) fn segment(&self, upto: Position) -> Vec<Vec<u8>> {
+    /// What was added before `upto`, and what is projected with this checkpoint, to be written.
+    pub(super) fn segment(&self, upto: Position, projected: &BTreeSet<Shelfmark>) -> Vec<Vec<u8>> {
         let mut segments = Segments::default();
-        for (mark, rows) in &self.fresh {
-            let before = rows.partition_point(|at| *at < upto.0);
-            let mut positions = Positions::default();
-            rows.iter().take(before).for_each(|at| positions.push(*at));
-            if before > 0 {
+        let none = Vec::new();
+        let marks: BTreeSet<&Shelfmark> = self.fresh.keys().chain(projected).collect();
+        for mark in marks {
+            let fresh = self.fresh.get(mark).unwrap_or(&none);
+            let mut positions = Positions {
+                projected: projected.contains(mark),
+                ..Positions::default()
+            };
+            let before = fresh.iter().take_while(|at| **at < upto.0);
+            before.for_each(|at| positions.push(*at));
+            if positions.projected || !positions.packed.is_empty() {
                 segments.add(mark, &positions);
             }
         }
         segments.finish()
     }
 
-    /// What was added before `upto` is written now.
-    pub(super) fn wrote(&mut self, upto: Position) {
+    /// What was added before `upto`, and what was projected, is written now.
+    pub(super) fn wrote(&mut self, upto: Position, projected: &BTreeSet<Shelfmark>) {
         let mut left = 0u64;
         let written = &mut self.written;
         self.fresh.retain(|mark, rows| {
@@ -158,16 +178,24 @@ impl Directory {
             left = left.saturating_add(rows.len() as u64);
             !rows.is_empty()
         });
+        for mark in projected {
+            written.entry(*mark).or_default().projected = true;
+        }
         self.fresh_rows = left;
     }
 
     /// Everything that was added before `upto`, written or not, to be written in one piece.
-    pub(super) fn all_before(&self, upto: Position) -> Vec<Vec<u8>> {
+    pub(super) fn all_before(
+        &self,
+        upto: Position,
+        projected: &BTreeSet<Shelfmark>,
+    ) -> Vec<Vec<u8>> {
         let mut segments = Segments::default();
         let none = Vec::new();
         let marks: BTreeSet<&Shelfmark> = self.written.keys().chain(self.fresh.keys()).collect();
         for mark in marks {
             let mut positions = self.written.get(mark).cloned().unwrap_or_default();
+            positions.projected |= projected.contains(mark);
             let fresh = self.fresh.get(mark).unwrap_or(&none).iter();
             fresh
                 .take_while(|at| **at < upto.0)
@@ -184,14 +212,19 @@ impl Directory {
         let mut reader = Reader::new(segment);
         while !reader.is_empty() {
             let workspace = WorkspaceId(reader.array("workspace").ok()?);
-            let document = match reader.byte("owner").ok()? {
-                0 => None,
-                1 => Some(DocumentId(reader.array("document").ok()?)),
+            let (projected, document) = match reader.byte("owner").ok()? {
+                COMMON => (false, None),
+                DOCUMENT => (false, Some(DocumentId(reader.array("document").ok()?))),
+                PROJECTED => (true, Some(DocumentId(reader.array("document").ok()?))),
                 _ => return None,
             };
             let next = reader.number("end").ok()?;
             let packed = reader.bytes(usize::MAX, "places").ok()?.to_vec();
-            let read = Positions { packed, next };
+            let read = Positions {
+                packed,
+                next,
+                projected,
+            };
             let mark = Shelfmark {
                 workspace,
                 document,
@@ -201,13 +234,20 @@ impl Directory {
                     vacant.insert(read);
                 }
                 Entry::Occupied(mut occupied) => {
-                    read.iter().for_each(|at| occupied.get_mut().push(at));
+                    let known = occupied.get_mut();
+                    read.iter().for_each(|at| known.push(at));
+                    known.projected |= projected;
                 }
             }
         }
         Some(())
     }
 }
+
+/// Whose places follow: a workspace's own, a document's, those of a document that has a projection.
+const COMMON: u8 = 0;
+const DOCUMENT: u8 = 1;
+const PROJECTED: u8 = 2;
 
 /// Entries one after another, cut into pieces that a store can take.
 #[derive(Default)]
@@ -220,10 +260,10 @@ impl Segments {
     fn add(&mut self, mark: &Shelfmark, positions: &Positions) {
         let open = &mut self.open;
         open.extend_from_slice(mark.workspace.as_bytes());
-        match &mark.document {
-            None => open.push(0),
-            Some(document) => {
-                open.push(1);
+        match (&mark.document, positions.projected) {
+            (None, _) => open.push(COMMON),
+            (Some(document), projected) => {
+                open.push(if projected { PROJECTED } else { DOCUMENT });
                 open.extend_from_slice(document.as_bytes());
             }
         }

@@ -25,6 +25,8 @@ mod directory;
 mod import;
 mod news;
 mod open;
+mod projecting;
+mod query;
 mod shelf;
 mod shell;
 
@@ -35,7 +37,7 @@ pub use shell::{ExportError, ReadError};
 
 use crate::{
     changeset::Verified,
-    control::{Added, ControlBody, ControlError, SignedControl},
+    control::{Added, ControlBody, ControlError, Effect, SignedControl},
     document::{Draft, Edited},
     hlc::Hlc,
     id::{ActorSalt, DocumentId, EntityId, Epoch, Lane, OriginId, UserId, ViewId, WorkspaceId},
@@ -49,6 +51,7 @@ use commit::Journal;
 use directory::{Directory, Shelfmark};
 use ed25519_dalek::SigningKey;
 use news::Newsroom;
+use projecting::Projections;
 use shelf::Shelf;
 use std::collections::{BTreeMap, btree_map::Entry};
 
@@ -174,6 +177,7 @@ pub struct Engine {
     shelf: Shelf,
     checkpoints: Checkpoints,
     news: Newsroom,
+    projections: Projections,
 }
 
 impl Engine {
@@ -189,6 +193,7 @@ impl Engine {
             shelf: Shelf::default(),
             checkpoints: Checkpoints::default(),
             news: Newsroom::default(),
+            projections: Projections::default(),
         }
     }
 
@@ -266,6 +271,9 @@ impl Engine {
             }
             let last = self.directory.last(&Shelfmark::of(&workspace, &document));
             let durable = last.is_some_and(|last| last < self.journal.end());
+            if durable && self.projections.behind.contains(&(workspace, document)) {
+                self.project(&(workspace, document));
+            }
             let replica = self.replicas.get_mut(&workspace);
             if durable && replica.is_some_and(|replica| replica.close(&document)) {
                 self.shelf.remove(&(workspace, document));
@@ -388,6 +396,7 @@ impl Engine {
         let intake = replica.schema(schema);
         self.news.tell_all(workspace, &intake);
         if is_new {
+            self.all_behind(workspace);
             let row = Row::Schema {
                 workspace: *workspace,
                 schema: bytes,
@@ -406,8 +415,18 @@ impl Engine {
         let Some(replica) = self.replicas.get_mut(&workspace) else {
             return Ok(Intake::default());
         };
+        let before = replica.control().tip();
         let (added, intake) = replica.control_record(signed.clone())?;
+        let news = replica.control().line().skip(before.number as usize);
+        let effects: Vec<Effect> = news.map(|one| one.record.body.effect()).collect();
         self.news.tell_all(&workspace, &intake);
+        match added {
+            Added::Known | Added::Beside => {}
+            Added::Appended => effects
+                .iter()
+                .for_each(|effect| self.behind_by(&workspace, effect)),
+            Added::Turned => self.all_behind(&workspace),
+        }
         if added != Added::Known {
             let row = Row::Control(Box::new(signed));
             self.write_row(Shelfmark::common(&workspace), &row);
@@ -445,6 +464,7 @@ impl Engine {
         let intent = replica.newest_intent(&document);
         let intent = intent.filter(|one| one.id == edited.id).cloned();
         self.shelf.touch((workspace, document));
+        self.projections.changed((workspace, document));
         if let Some(event) = &edited.event {
             self.news.tell(&workspace, document, event);
         }
@@ -493,6 +513,7 @@ impl Engine {
             self.news.tell_all(workspace, &intake);
             for document in documents.into_iter().filter(|one| replica.has(one)) {
                 self.shelf.touch((*workspace, document));
+                self.projections.changed((*workspace, document));
             }
         }
         Ok((intake, self.journal.ticket()))

@@ -93,6 +93,11 @@ impl Engine {
         }
         self.directory = directory;
         self.known = head.workspaces.clone();
+        let counts = head.counts.iter().cloned();
+        let counts = counts.map(|(workspace, kind, count)| ((workspace, kind), count));
+        self.projections.counts = counts.collect();
+        self.projections.behind = head.behind.clone();
+        self.projections.unsettled = head.unsettled.clone();
         self.checkpoints.head = head;
         self.journal.resume(upto);
         Ok(())
@@ -137,6 +142,11 @@ impl Engine {
                     let header = signed.change.header();
                     self.tail(&mark, header.chain, header.hlc);
                 }
+                Row::Control(signed) => {
+                    let effect = signed.record.body.effect();
+                    self.load_common(at, Row::Control(signed))?;
+                    self.behind_by(&mark.workspace, &effect);
+                }
                 row => self.load_common(at, row)?,
             }
             if !self.replicas.contains_key(&mark.workspace) {
@@ -144,6 +154,9 @@ impl Engine {
                 return Err(LoadError::Unnamed { at, workspace });
             }
             self.directory.add(mark, at);
+            if let Some(document) = mark.document {
+                self.projections.changed((mark.workspace, document));
+            }
             self.journal.loaded(1);
         }
         Ok(())

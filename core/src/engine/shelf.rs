@@ -33,6 +33,10 @@ impl Shelf {
         }
     }
 
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.used.contains_key(key)
+    }
+
     pub(super) fn len(&self) -> usize {
         self.used.len()
     }

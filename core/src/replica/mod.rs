@@ -193,6 +193,11 @@ impl Replica {
         self.documents.get(&DocumentId::of(entity, part))
     }
 
+    /// A document that is here, by id.
+    pub fn document_of(&self, id: &DocumentId) -> Option<&Document> {
+        self.documents.get(id)
+    }
+
     /// The same, to read what needs its caches.
     pub fn document_mut(&mut self, entity: &EntityId, part: &str) -> Option<&mut Document> {
         self.documents.get_mut(&DocumentId::of(entity, part))

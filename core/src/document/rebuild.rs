@@ -31,6 +31,19 @@ impl Document {
         self.rebuilt(events);
     }
 
+    /// Takes the newest change set of a chain away again, which nobody but this replica has seen: it was
+    /// to be written together with others that were not. Answers whether it was there.
+    pub fn take_back(&mut self, id: &ChangeSetId, grounds: &Grounds<'_>) -> Option<Event> {
+        let lines = self.kept.iter_mut();
+        let is_newest =
+            |line: &&mut Vec<Kept>| line.last().is_some_and(|one| one.change.id() == *id);
+        let line = lines.into_iter().find(is_newest)?;
+        line.pop();
+        let mut events = Vec::new();
+        self.rebuild(grounds, &mut events);
+        events.pop()
+    }
+
     /// Makes the document anew one change set at a time, setting aside each at which the engine
     /// stops. Ends, since each round sets one more aside.
     pub(super) fn rebuild_carefully(&mut self, grounds: &Grounds<'_>, events: &mut Vec<Event>) {

@@ -40,7 +40,10 @@ use crate::{
     control::{Added, ControlBody, ControlError, Effect, SignedControl},
     document::{Draft, Edited},
     hlc::Hlc,
-    id::{ActorSalt, DocumentId, EntityId, Epoch, Lane, OriginId, UserId, ViewId, WorkspaceId},
+    id::{
+        ActorSalt, ChangeSetId, DocumentId, EntityId, Epoch, Lane, OriginId, UserId, ViewId,
+        WorkspaceId,
+    },
     limits,
     replica::{Intake, Pen, Replica, WriteError},
     schema::Schema,
@@ -124,6 +127,16 @@ pub enum EditError {
     /// The workspace said no.
     #[error(transparent)]
     Write(#[from] WriteError),
+}
+
+/// Which of several edits was not made, and why; none of them was.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("edit {at}, counted from 0, was not made, and so none of them: {error}")]
+pub struct NotEdited {
+    /// The edit, counted from 0.
+    pub at: usize,
+    /// Why.
+    pub error: EditError,
 }
 
 /// Where an edit goes.
@@ -444,6 +457,52 @@ impl Engine {
         place: &Place<'_>,
         draft: &Draft<'_>,
     ) -> Result<Made, EditError> {
+        let made = self.edit_all(now_ms, &[(place, draft)]);
+        let made = made.map_err(|failed| failed.error)?;
+        // One edit was asked for, and one was made.
+        let made = made.into_iter().next();
+        made.ok_or(EditError::UnknownWorkspace(place.workspace))
+    }
+
+    /// Edits several documents, of one workspace or of several: all or none, in one commit.
+    ///
+    /// # Errors
+    /// Which edit was not made, and why. Nothing was written.
+    pub fn edit_all(
+        &mut self,
+        now_ms: u64,
+        edits: &[(&Place<'_>, &Draft<'_>)],
+    ) -> Result<Vec<Made>, NotEdited> {
+        let mut made: Vec<(WorkspaceId, DocumentId, Edited)> = Vec::with_capacity(edits.len());
+        for (at, (place, draft)) in edits.iter().enumerate() {
+            match self.edit_one(now_ms, place, draft) {
+                Ok((document, edited)) => made.push((place.workspace, document, edited)),
+                Err(error) => {
+                    for (workspace, document, edited) in made.iter().rev() {
+                        self.take_back(workspace, document, &edited.id);
+                    }
+                    return Err(NotEdited { at, error });
+                }
+            }
+        }
+        for (workspace, document, edited) in &made {
+            self.wrote(workspace, document, edited);
+        }
+        let ticket = self.journal.ticket();
+        let made = made.into_iter().map(|(_, document, edited)| Made {
+            document,
+            edited,
+            ticket,
+        });
+        Ok(made.collect())
+    }
+
+    fn edit_one(
+        &mut self,
+        now_ms: u64,
+        place: &Place<'_>,
+        draft: &Draft<'_>,
+    ) -> Result<(DocumentId, Edited), EditError> {
         let unsaved_bytes = self.journal.unsaved_bytes();
         let max = self.bounds.unsaved_bytes;
         if unsaved_bytes > max {
@@ -453,30 +512,40 @@ impl Engine {
         self.open_already(&workspace, DocumentId::of(&place.entity, place.part))?;
         let replica = self.replicas.get_mut(&workspace);
         let replica = replica.ok_or(EditError::UnknownWorkspace(workspace))?;
-        let (document, edited) = replica.write(
+        Ok(replica.write(
             now_ms,
             place.kind,
             place.entity,
             place.part,
             place.view,
             draft,
-        )?;
-        let intent = replica.newest_intent(&document);
-        let intent = intent.filter(|one| one.id == edited.id).cloned();
-        self.shelf.touch((workspace, document));
-        self.projections.changed((workspace, document));
+        )?)
+    }
+
+    /// An edit stands: it goes into the next commit, and observers are told.
+    fn wrote(&mut self, workspace: &WorkspaceId, document: &DocumentId, edited: &Edited) {
+        self.shelf.touch((*workspace, *document));
+        self.projections.changed((*workspace, *document));
         if let Some(event) = &edited.event {
-            self.news.tell(&workspace, document, event);
+            self.news.tell(workspace, *document, event);
         }
-        if let Some(intent) = intent.map(Box::new) {
+        let replica = self.replicas.get(workspace);
+        let intents = replica.and_then(|replica| replica.intent(document, &edited.id));
+        if let Some(intent) = intents.cloned().map(Box::new) {
+            let workspace = *workspace;
             let row = Row::Intent { workspace, intent };
-            self.write_row(Shelfmark::of(&workspace, &document), &row);
+            self.write_row(Shelfmark::of(&workspace, document), &row);
         }
-        Ok(Made {
-            document,
-            edited,
-            ticket: self.journal.ticket(),
-        })
+    }
+
+    /// Takes an edit back that stood alone among others that were not made.
+    fn take_back(&mut self, workspace: &WorkspaceId, document: &DocumentId, id: &ChangeSetId) {
+        let replica = self.replicas.get_mut(workspace);
+        let event = replica.and_then(|replica| replica.take_back(document, id));
+        self.touch(workspace, document);
+        if let Some(event) = event {
+            self.news.tell(workspace, *document, &event);
+        }
     }
 
     /// Takes verified change sets of one workspace in.
@@ -556,6 +625,11 @@ impl Engine {
     /// The commit that was given out may not be durable: it comes again.
     pub fn failed(&mut self, now_ms: u64) {
         self.journal.failed(now_ms);
+    }
+
+    /// A ticket for everything that was written so far.
+    pub fn ticket(&mut self) -> Ticket {
+        self.journal.ticket()
     }
 
     /// How many bytes wait to be durable.

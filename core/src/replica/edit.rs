@@ -4,7 +4,7 @@ use super::{Intent, Open, Replica, rebase::Asked};
 use crate::{
     changeset::{ChangeSet, SealError, Verified, seal_verified},
     control::{Excluded, Slot},
-    document::{self, Document, Draft, EditError, Edited},
+    document::{self, Document, Draft, EditError, Edited, Event},
     hlc::Hlc,
     id::{Actor, ChangeSetId, DocumentId, EntityId, ViewId, automerge_actor, yrs_client},
     judge::{ChainRule, Grounds, Writer},
@@ -181,6 +181,23 @@ impl Replica {
                 .insert(intent.key(), Box::new(intent));
         }
         Ok((id, edited))
+    }
+
+    /// Takes an edit back that no flush has sealed, as if it had not been made.
+    pub fn take_back(&mut self, document: &DocumentId, id: &ChangeSetId) -> Option<Event> {
+        let at = self.open.iter().position(|open| open.id == *id)?;
+        self.open.remove(at);
+        if let Some(intents) = self.intents.get_mut(document) {
+            intents.retain(|(_, one), _| one != id);
+        }
+        let grounds = Grounds {
+            workspace: self.workspace,
+            standing: &self.standing,
+            schemas: &self.schemas,
+            keys: &self.keys,
+        };
+        let document = self.documents.get_mut(document)?;
+        document.take_back(id, &grounds)
     }
 
     /// Holds a writer to what every other replica would: a change set that counted here alone would

@@ -32,6 +32,13 @@ impl Replica {
         intents.values().next_back().map(Box::as_ref)
     }
 
+    /// The own edit of a document that became this change set.
+    pub fn intent(&self, document: &DocumentId, id: &ChangeSetId) -> Option<&Intent> {
+        let intents = self.intents.get(document)?.values();
+        // Most often it is the one made last.
+        intents.rev().map(Box::as_ref).find(|one| one.id == *id)
+    }
+
     /// Whether a document is in memory: open, or waiting for its schema.
     pub fn has(&self, document: &DocumentId) -> bool {
         self.documents.contains_key(document) || self.homeless.contains_key(document)

@@ -11,10 +11,13 @@ pub use ticket::Ticket;
 use anabranch_core::{
     control::ControlError,
     document::{Document, Draft},
-    engine::{EditError, Engine, ExportError, ImportError, Imported, Made, Place, ReadError},
+    engine::{
+        EditError, Engine, ExportError, ImportError, Imported, Made, NotEdited, Place, ReadError,
+    },
     fault::Fault,
     id::{ActorSalt, DocumentId, EntityId, UserId, WorkspaceId},
     limits,
+    projection::Projection,
     replica::Unpacked,
     schema::Schema,
     store::{Store, StoreError},
@@ -197,6 +200,49 @@ impl Node {
         drop(state);
         let ticket = self.promised(made.ticket);
         Ok((made, ticket))
+    }
+
+    /// Edits several documents: all or none, in one commit. They may be of several entities.
+    ///
+    /// # Errors
+    /// Which edit was not made, and why. Nothing was written.
+    pub fn edit_all(
+        &self,
+        edits: &[(&Place<'_>, &Draft<'_>)],
+    ) -> Result<(Vec<Made>, Ticket), NotEdited> {
+        let now_ms = now_ms();
+        let mut state = self.shared.lock();
+        let store = &*self.shared.store;
+        for (at, (place, _)) in edits.iter().enumerate() {
+            let document = DocumentId::of(&place.entity, place.part);
+            let brought = state
+                .engine
+                .bring(store, now_ms, &place.workspace, [document]);
+            brought.map_err(|error| NotEdited {
+                at,
+                error: error.into(),
+            })?;
+        }
+        let made = state.engine.edit_all(now_ms, edits);
+        state.settle();
+        let made = made?;
+        let ticket = state.engine.ticket();
+        drop(state);
+        Ok((made, self.promised(ticket)))
+    }
+
+    /// The projections of a kind's entities, without opening their documents.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn projections(
+        &self,
+        workspace: &WorkspaceId,
+        kind: &str,
+    ) -> Result<Vec<Projection>, ReadError> {
+        let mut state = self.shared.lock();
+        let store = &*self.shared.store;
+        state.engine.projections(store, now_ms(), workspace, kind)
     }
 
     /// Founds a workspace of `owner`, with these schemas in force. This device orders it.

@@ -3,6 +3,7 @@
 //!
 //! ```
 //! use anabranch::core::{document::Draft, engine::Place, id::ViewId, record::RecordOp};
+//! use anabranch::Receipt;
 //! use std::time::Duration;
 //!
 //! # let folder = tempfile::tempdir()?;
@@ -15,7 +16,7 @@
 //! let title = RecordOp::Put { field: vec!["title".into()], value: "Mend the weir".into() };
 //! let (_, ticket) = node.edit(&place, &Draft::Record(&[title]))?; // visible now
 //! assert!(ticket.wait_local(Duration::from_secs(10))); // and durable; `ticket.local().await` too
-//! node.close(Duration::from_secs(10))?;
+//! node.close(Receipt::Local, Duration::from_secs(10))?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -45,4 +46,5 @@ pub use open::{KEY_FILE, OpenError, is_store, open};
 pub use anabranch_core as core;
 pub use anabranch_storage as storage;
 pub use anabranch_transport as transport;
+pub use anabranch_core::engine::Receipt;
 pub use anabranch_transport::{Home, Node, Ticket};

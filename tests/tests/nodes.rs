@@ -3,14 +3,18 @@
 
 use anabranch_core::{
     document::{Draft, EngineDoc},
-    engine::{EditError, Place},
+    engine::{EditError, Place, Receipt, Scope},
     id::{EntityId, UserId, ViewId, WorkspaceId},
+    patch::Cause,
     record::{RecordOp, unnumbered},
     schema::Schema,
-    store::{MemoryStore, Position, Store, StoreError},
+    store::{Change, Entry, MemoryStore, Position, Store, StoreError},
     value::Value,
 };
-use anabranch_transport::{Node, Ticket, node::CloseError};
+use anabranch_transport::{
+    Node, Ticket,
+    node::{CloseError, NOTICES_MAX, Notice},
+};
 use ed25519_dalek::SigningKey;
 use std::{
     sync::{Arc, Mutex},
@@ -47,8 +51,8 @@ impl Disk {
 }
 
 impl Store for Disk {
-    fn append(&mut self, at: Position, rows: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut disk = self.0.lock().unwrap();
+    fn append(&self, at: Position, rows: &[Vec<u8>]) -> Result<(), StoreError> {
+        let disk = self.0.lock().unwrap();
         if disk.1 != Some(Failing::Before) {
             disk.0.append(at, rows)?;
         }
@@ -59,8 +63,41 @@ impl Store for Disk {
         self.0.lock().unwrap().0.read(from, bytes_max)
     }
 
+    fn rows(&self, at: &[Position]) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.0.lock().unwrap().0.rows(at)
+    }
+
     fn end(&self) -> Result<Position, StoreError> {
         self.0.lock().unwrap().0.end()
+    }
+
+    fn derive(&self, upto: Position, changes: &[Change]) -> Result<(), StoreError> {
+        let disk = self.0.lock().unwrap();
+        if disk.1 != Some(Failing::Before) {
+            disk.0.derive(upto, changes)?;
+        }
+        disk.1.map_or(Ok(()), |_| Err(StoreError::Full))
+    }
+
+    fn derived_upto(&self) -> Result<Position, StoreError> {
+        self.0.lock().unwrap().0.derived_upto()
+    }
+
+    fn derived(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.lock().unwrap().0.derived(key)
+    }
+
+    fn derived_range(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.0.lock().unwrap().0.derived_range(from, until, bytes_max)
+    }
+
+    fn forget_derived(&self) -> Result<(), StoreError> {
+        self.0.lock().unwrap().0.forget_derived()
     }
 }
 
@@ -95,13 +132,13 @@ fn title(node: &Node, task: EntityId, title: &str) -> Result<Ticket, EditError> 
 }
 
 fn shown(node: &Node, task: EntityId) -> Option<Value> {
-    node.with(|engine| {
-        let document = engine.replica(&WORKSPACE)?.document(&task, "record")?;
-        let EngineDoc::Record(record) = document.engine() else {
+    let read = node.read(&WORKSPACE, &task, "record", |document| {
+        let EngineDoc::Record(record) = document?.engine() else {
             return None;
         };
         record.project(&unnumbered).get(&["title"]).cloned()
-    })
+    });
+    read.unwrap()
 }
 
 #[test]
@@ -112,11 +149,11 @@ fn an_edit_is_visible_at_once_and_there_again_after_its_ticket_was_kept() {
     let ticket = title(&node, task, "Mend the weir").unwrap();
     assert_eq!(shown(&node, task), Some("Mend the weir".into()));
     assert!(ticket.wait_local(LONG));
-    let digest = node.with(|engine| engine.replica(&WORKSPACE).unwrap().digest());
-    node.close(LONG).unwrap();
+    let digest = node.digest(&WORKSPACE).unwrap();
+    node.close(Receipt::Local, LONG).unwrap();
     let node = open(&disk);
     assert_eq!(shown(&node, task), Some("Mend the weir".into()));
-    let again = node.with(|engine| engine.replica(&WORKSPACE).unwrap().digest());
+    let again = node.digest(&WORKSPACE).unwrap();
     assert_eq!(again, digest);
     // It goes on where it was: the next edit follows in the same chain.
     assert!(
@@ -124,7 +161,7 @@ fn an_edit_is_visible_at_once_and_there_again_after_its_ticket_was_kept() {
             .unwrap()
             .wait_local(LONG)
     );
-    node.close(LONG).unwrap();
+    node.close(Receipt::Local, LONG).unwrap();
     assert_eq!(shown(&open(&disk), task), Some("Mend the sluice".into()));
 }
 
@@ -148,9 +185,13 @@ fn a_process_that_dies_keeps_what_was_promised_and_no_half_of_a_commit() {
         None,
     ))));
     assert_eq!(shown(&open(&image), task), Some("kept".into()));
+    let workspace = Scope::Workspace(WORKSPACE);
+    assert_eq!(node.durability(workspace).now(), None);
+    let left = [(WORKSPACE, task)].into();
+    let failure = Some(StoreError::Full);
     assert_eq!(
-        node.close(Duration::from_millis(50)),
-        Err(CloseError::Failing(StoreError::Full))
+        node.close(Receipt::Local, Duration::from_millis(50)),
+        Err(CloseError { left, failure })
     );
 }
 
@@ -171,16 +212,16 @@ fn a_commit_that_failed_comes_again_whether_it_was_written_or_not() {
         disk.fail(None);
         assert!(tickets[4].wait_local(LONG) && tickets[0].is_local());
         assert_eq!(node.failure(), None);
-        let digest = node.with(|engine| engine.replica(&WORKSPACE).unwrap().digest());
-        node.close(LONG).unwrap();
+        let digest = node.digest(&WORKSPACE).unwrap();
+        node.close(Receipt::Local, LONG).unwrap();
         let rows = disk.rows();
         let node = open(&disk);
         assert_eq!(shown(&node, task), Some("edit 4".into()));
         assert_eq!(
-            node.with(|engine| engine.replica(&WORKSPACE).unwrap().digest()),
+            node.digest(&WORKSPACE).unwrap(),
             digest
         );
-        node.close(LONG).unwrap();
+        node.close(Receipt::Local, LONG).unwrap();
         assert_eq!(disk.rows(), rows, "opening writes nothing");
     }
 }
@@ -209,7 +250,7 @@ fn a_store_that_keeps_failing_stops_new_edits_at_a_bound_and_loses_none() {
     while let Err(EditError::StoreFailing { .. }) = title(&node, task, "after") {
         std::thread::sleep(Duration::from_millis(20));
     }
-    node.close(LONG).unwrap();
+    node.close(Receipt::Local, LONG).unwrap();
     assert_eq!(shown(&open(&disk), task), Some("after".into()));
 }
 
@@ -236,4 +277,109 @@ fn a_ticket_can_be_awaited_without_a_runtime() {
     assert!(ticket.wait_local(LONG));
     assert!(local.as_mut().poll(&mut context).is_ready());
     assert_eq!(count.0.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+fn place(task: EntityId) -> Place<'static> {
+    Place {
+        workspace: WORKSPACE,
+        kind: "task",
+        entity: task,
+        part: "record",
+        view: ViewId(0),
+    }
+}
+
+fn titled(title: &str) -> [RecordOp; 1] {
+    [RecordOp::Put {
+        field: vec!["title".into()],
+        value: title.into(),
+    }]
+}
+
+#[test]
+fn several_edits_are_made_all_or_none() {
+    let disk = Disk::default();
+    let node = founded(&disk);
+    let [one, two] = [(); 2].map(|()| node.entity(OWNER, "task").unwrap());
+    let (first, second) = (titled("one"), titled("two"));
+    let unknown = [RecordOp::Put {
+        field: vec!["colour".into()],
+        value: "red".into(),
+    }];
+    let (_, observer) = node.observe(&WORKSPACE, one, "record", |_| ()).unwrap();
+    let refused = node.edit_all(&[
+        (&place(one), &Draft::Record(&first)),
+        (&place(two), &Draft::Record(&second)),
+        (&place(one), &Draft::Record(&unknown)),
+    ]);
+    assert_eq!(refused.unwrap_err().at, 2);
+    assert_eq!((shown(&node, one), shown(&node, two)), (None, None));
+    assert_eq!(observer.try_next(), Some(Notice::Reset), "only that it was rebuilt");
+    let (made, ticket) = node
+        .edit_all(&[
+            (&place(one), &Draft::Record(&first)),
+            (&place(two), &Draft::Record(&second)),
+        ])
+        .unwrap();
+    assert_eq!(made.len(), 2);
+    assert!(ticket.wait_local(LONG));
+    node.close(Receipt::Local, LONG).unwrap();
+    let node = open(&disk);
+    assert_eq!(shown(&node, one), Some("one".into()));
+    assert_eq!(shown(&node, two), Some("two".into()));
+}
+
+#[test]
+fn an_observer_is_told_everything_or_that_it_is_to_read_again() {
+    let node = founded(&Disk::default());
+    let task = node.entity(OWNER, "task").unwrap();
+    let (there, observer) = node
+        .observe(&WORKSPACE, task, "record", |document| document.is_some())
+        .unwrap();
+    assert!(!there, "an entity can be observed before it is there");
+    title(&node, task, "first").unwrap();
+    let Some(Notice::Patched(patches)) = observer.wait(LONG) else {
+        panic!("no patches");
+    };
+    assert_eq!((patches.revision, patches.author), (1, OWNER));
+    assert_eq!(patches.cause, Cause::Local);
+    // Of another entity it hears nothing.
+    title(&node, node.entity(OWNER, "task").unwrap(), "other").unwrap();
+    assert_eq!(observer.try_next(), None);
+    // One that does not read is told once, and nothing more before it has read.
+    for at in 0..NOTICES_MAX + 10 {
+        title(&node, task, &format!("edit {at}")).unwrap();
+    }
+    assert_eq!(observer.try_next(), Some(Notice::Reset));
+    title(&node, task, "unheard").unwrap();
+    assert_eq!(observer.try_next(), None);
+    let revision = observer.read(|document| document.unwrap().revision()).unwrap();
+    assert_eq!(revision as usize, 1 + NOTICES_MAX + 10 + 1);
+    title(&node, task, "heard").unwrap();
+    let Some(Notice::Patched(patches)) = observer.try_next() else {
+        panic!("no patches");
+    };
+    assert_eq!(patches.revision, revision + 1, "no gap");
+}
+
+#[test]
+fn durability_says_what_the_disk_has_and_wakes_who_waits() {
+    let disk = Disk::default();
+    let node = founded(&disk);
+    let [one, two] = [(); 2].map(|()| node.entity(OWNER, "task").unwrap());
+    assert!(title(&node, one, "kept").unwrap().wait_local(LONG));
+    disk.fail(Some(Failing::Before));
+    title(&node, two, "waits").unwrap();
+    let all = node.durability(Scope::Workspace(WORKSPACE));
+    let [of_one, of_two] = [one, two].map(|one| node.durability(Scope::Entity(WORKSPACE, one)));
+    assert_eq!(of_one.now(), Some(Receipt::Local));
+    assert_eq!((of_two.now(), all.now()), (None, None));
+    assert!(!all.wait(Receipt::Local, Duration::from_millis(30)));
+    disk.fail(None);
+    assert!(all.wait(Receipt::Local, LONG));
+    assert_eq!(of_two.now(), Some(Receipt::Local));
+    node.close(Receipt::Local, LONG).unwrap();
+    let node = open(&disk);
+    let again = node.durability(Scope::Entity(WORKSPACE, two));
+    assert_eq!(again.now(), Some(Receipt::Local), "also after a restart");
 }

@@ -175,7 +175,7 @@ impl At {
 impl Desk {
     /// Waits until everything is durable.
     pub fn close(self) -> Result<(), Failure> {
-        Ok(self.node.close(SAVE_MAX).map_err(DeskError::from)?)
+        Ok(self.node.close(Receipt::Local, SAVE_MAX).map_err(DeskError::from)?)
     }
 
     /// Looks at the workspace.

@@ -126,6 +126,15 @@ impl Directory {
         documents
     }
 
+    /// The documents of a workspace with rows at a place or behind it, which is not long ago.
+    pub(super) fn since(&self, at: Position, workspace: &WorkspaceId) -> BTreeSet<DocumentId> {
+        let fresh = self.fresh.iter();
+        let here = fresh.filter(|(mark, rows)| {
+            mark.workspace == *workspace && rows.last().is_some_and(|last| *last >= at.0)
+        });
+        here.filter_map(|(mark, _)| mark.document).collect()
+    }
+
     /// The rows that are of no document, in order.
     pub(super) fn common(&self) -> Vec<Position> {
         let own = self

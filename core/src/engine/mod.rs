@@ -27,12 +27,14 @@ mod news;
 mod open;
 mod projecting;
 mod query;
+mod receipt;
 mod shelf;
 mod shell;
 
 pub use import::{ImportError, Imported, Importing};
 pub use news::News;
 pub use open::{LoadError, NotDerived, Wanted};
+pub use receipt::{Receipt, Scope};
 pub use shell::{ExportError, ReadError};
 
 use crate::{

@@ -323,6 +323,11 @@ impl Replica {
         Ok(flushed)
     }
 
+    /// The documents with own change sets that no flush has sealed.
+    pub fn unsealed(&self) -> impl Iterator<Item = DocumentId> + '_ {
+        self.open.iter().map(|open| open.document)
+    }
+
     /// How many own change sets no flush has sealed, those included that do not count now.
     pub fn open_len(&self) -> usize {
         self.open.len()

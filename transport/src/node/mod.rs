@@ -1,10 +1,12 @@
 //! The handle that an application holds: an engine, the thread that carries out its commits, and the
 //! clock and chance that an engine does not have. It needs no runtime.
 
+mod durability;
 mod observe;
 mod ticket;
 mod writer;
 
+pub use durability::Durability;
 pub use observe::{NOTICES_MAX, Notice, Observer};
 pub use ticket::Ticket;
 
@@ -13,6 +15,7 @@ use anabranch_core::{
     document::{Document, Draft},
     engine::{
         EditError, Engine, ExportError, ImportError, Imported, Made, NotEdited, Place, ReadError,
+        Receipt,
     },
     fault::Fault,
     id::{ActorSalt, DocumentId, EntityId, UserId, WorkspaceId},
@@ -25,6 +28,7 @@ use anabranch_core::{
 use ed25519_dalek::SigningKey;
 use observe::Observers;
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
@@ -139,15 +143,18 @@ impl StartError {
     }
 }
 
-/// What was not saved when a node was closed.
+/// A node was closed, and not all work had the receipt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CloseError {
-    /// The store failed until the end.
-    #[error("not everything is saved: {0}")]
-    Failing(StoreError),
-    /// The time was up.
-    #[error("not everything is saved: the store was still writing when the time was up")]
-    TimeUp,
+#[error(
+    "the work on {} entities is not saved: {}",
+    left.len(),
+    failure.as_ref().map_or("the time was up".to_owned(), StoreError::to_string)
+)]
+pub struct CloseError {
+    /// What has not reached it.
+    pub left: BTreeSet<(WorkspaceId, EntityId)>,
+    /// Why the store failed until the end, if it did.
+    pub failure: Option<StoreError>,
 }
 
 impl Node {
@@ -372,11 +379,11 @@ impl Node {
         self.shared.lock().failure.clone()
     }
 
-    /// Waits until everything is durable, at most so long, and lets go of the store.
+    /// Waits until all work has this receipt, at most so long, and lets go of the store.
     ///
     /// # Errors
-    /// Where not everything is.
-    pub fn close(mut self, timeout: Duration) -> Result<(), CloseError> {
+    /// What has not reached it.
+    pub fn close(mut self, receipt: Receipt, timeout: Duration) -> Result<(), CloseError> {
         let mut state = self.shared.lock();
         state.closing = Closing::WhenSaved;
         state.engine.closing();
@@ -391,13 +398,15 @@ impl Node {
         }
         let mut state = self.shared.lock();
         state.closing = Closing::Now;
-        let failure = state.failure.clone();
-        drop(state);
-        Err(failure.map_or(CloseError::TimeUp, CloseError::Failing))
+        Err(CloseError {
+            left: state.engine.without(receipt),
+            failure: state.failure.clone(),
+        })
     }
 
     fn promised(&self, ticket: anabranch_core::engine::Ticket) -> Ticket {
         self.shared.work.notify_one();
+        self.shared.progress.wrote();
         Ticket::new(ticket, Arc::clone(&self.shared.progress))
     }
 }

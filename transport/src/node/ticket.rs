@@ -20,6 +20,8 @@ pub(super) struct Progress {
 struct Reached {
     durable: engine::Ticket,
     closed: bool,
+    /// Rises whenever something was written or became durable.
+    turn: u64,
     wakers: Vec<Waker>,
 }
 
@@ -39,10 +41,36 @@ impl Progress {
     fn change(&self, change: impl FnOnce(&mut Reached)) {
         let mut reached = self.lock();
         change(&mut reached);
+        reached.turn = reached.turn.wrapping_add(1);
         let wakers = std::mem::take(&mut reached.wakers);
         drop(reached);
         self.more.notify_all();
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Something was written.
+    pub(super) fn wrote(&self) {
+        self.change(|_| {});
+    }
+
+    pub(super) fn turn(&self) -> u64 {
+        self.lock().turn
+    }
+
+    /// Waits at most so long until something was written or became durable since `turn`.
+    pub(super) fn wait(&self, turn: u64, timeout: Duration) {
+        let same = |reached: &mut Reached| reached.turn == turn;
+        let _woken_or_timed_out = self.more.wait_timeout_while(self.lock(), timeout, same);
+    }
+
+    /// The same, for a task.
+    pub(super) fn poll(&self, turn: u64, context: &mut Context<'_>) -> Poll<()> {
+        let mut reached = self.lock();
+        if reached.turn != turn {
+            return Poll::Ready(());
+        }
+        reached.wakers.push(context.waker().clone());
+        Poll::Pending
     }
 
     /// Waits until the writer has ended, with everything durable.

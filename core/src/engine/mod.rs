@@ -27,6 +27,7 @@ mod news;
 mod open;
 mod projecting;
 mod query;
+mod rebase;
 mod receipt;
 mod shelf;
 mod shell;

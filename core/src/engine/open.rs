@@ -142,6 +142,7 @@ impl Engine {
                     let header = signed.change.header();
                     self.tail(&mark, header.chain, header.hlc);
                 }
+                Row::Settled { .. } => {}
                 Row::Control(signed) => {
                     let effect = signed.record.body.effect();
                     self.load_common(at, Row::Control(signed))?;
@@ -199,7 +200,10 @@ impl Engine {
                 return Err(LoadError::OtherDevice { at, wrote, key });
             }
             Row::Pen { pen, .. } => replica.take_pen(pen),
-            Row::Workspace { .. } | Row::Intent { .. } | Row::ChangeSet(_) => {}
+            Row::Workspace { .. }
+            | Row::Intent { .. }
+            | Row::ChangeSet(_)
+            | Row::Settled { .. } => {}
         }
         Ok(())
     }
@@ -236,10 +240,12 @@ impl Engine {
         }
         let mut sets = Vec::new();
         let mut intents = Vec::new();
+        let mut settled = Vec::new();
         for (at, bytes) in wanted.rows.iter().zip(rows) {
             match decoded(*at, bytes)? {
                 Row::ChangeSet(signed) => sets.push(*signed),
                 Row::Intent { intent, .. } => intents.push(*intent),
+                Row::Settled { ids, .. } => settled.extend(ids),
                 Row::Workspace { .. } | Row::Schema { .. } | Row::Control(_) | Row::Pen { .. } => {}
             }
         }
@@ -247,6 +253,7 @@ impl Engine {
             intents
                 .into_iter()
                 .for_each(|intent| replica.restore_intent(intent));
+            replica.settle_intents(&wanted.document, &settled);
             replica.restore(now_ms, sets);
             self.shelf.touch((wanted.workspace, wanted.document));
         }
@@ -268,6 +275,11 @@ fn shelfmark(row: &Row) -> Shelfmark {
         Row::Intent { workspace, intent } => {
             Shelfmark::of(workspace, &DocumentId::of(&intent.entity, &intent.part))
         }
+        Row::Settled {
+            workspace,
+            document,
+            ..
+        } => Shelfmark::of(workspace, document),
         Row::ChangeSet(signed) => {
             let header = signed.change.header();
             Shelfmark::of(&header.workspace, &header.document())

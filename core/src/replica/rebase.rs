@@ -243,6 +243,12 @@ impl Replica {
         Ok(rebased)
     }
 
+    /// Whether own work on a document that is open does not count for good.
+    pub fn has_lost_work(&self, document: &DocumentId) -> bool {
+        let plan = plan(self.intents_of(document), &self.documents);
+        !plan.again.is_empty() || !plan.returned.is_empty()
+    }
+
     fn forget_intent(
         &mut self,
         place: Option<&(DocumentId, (Hlc, ChangeSetId))>,

@@ -26,6 +26,13 @@ impl Replica {
         intents.insert(intent.key(), Box::new(intent));
     }
 
+    /// Own edits of a document are kept no longer.
+    pub fn settle_intents(&mut self, document: &DocumentId, ids: &[ChangeSetId]) {
+        if let Some(intents) = self.intents.get_mut(document) {
+            intents.retain(|(_, id), _| !ids.contains(id));
+        }
+    }
+
     /// The own edit of a document with the highest stamp: the one made last.
     pub fn newest_intent(&self, document: &DocumentId) -> Option<&Intent> {
         let intents = self.intents.get(document)?;

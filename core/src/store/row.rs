@@ -4,7 +4,7 @@
 use crate::{
     changeset::{EnvelopeRule, Signed},
     control::{ControlDecodeError, SignedControl},
-    id::{OriginId, WorkspaceId},
+    id::{ChangeSetId, DocumentId, OriginId, WorkspaceId},
     replica::{Intent, Pen},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -47,6 +47,15 @@ pub enum Row {
     },
     /// A change set with its proof.
     ChangeSet(Box<Signed>),
+    /// Own edits of a document that are kept no longer: made again, or given back.
+    Settled {
+        /// The workspace.
+        workspace: WorkspaceId,
+        /// The document.
+        document: DocumentId,
+        /// The change sets that they had become.
+        ids: Vec<ChangeSetId>,
+    },
 }
 
 /// Why bytes are no row.
@@ -79,6 +88,7 @@ enum Plain {
     Schema(WorkspaceId, Vec<u8>),
     Pen(WorkspaceId, Pen),
     Intent(WorkspaceId, Box<Intent>),
+    Settled(WorkspaceId, DocumentId, Vec<ChangeSetId>),
 }
 
 const PLAIN: u8 = 0;
@@ -99,6 +109,14 @@ impl Row {
             Row::Intent { workspace, intent } => {
                 (PLAIN, plain(&Plain::Intent(*workspace, intent.clone())))
             }
+            Row::Settled {
+                workspace,
+                document,
+                ids,
+            } => (
+                PLAIN,
+                plain(&Plain::Settled(*workspace, *document, ids.clone())),
+            ),
             Row::Control(control) => (CONTROL, control.encode()),
             Row::ChangeSet(signed) => (CHANGE_SET, signed.encode()),
         };
@@ -122,6 +140,11 @@ impl Row {
                 Plain::Schema(workspace, schema) => Row::Schema { workspace, schema },
                 Plain::Pen(workspace, pen) => Row::Pen { workspace, pen },
                 Plain::Intent(workspace, intent) => Row::Intent { workspace, intent },
+                Plain::Settled(workspace, document, ids) => Row::Settled {
+                    workspace,
+                    document,
+                    ids,
+                },
             },
             CONTROL => Row::Control(Box::new(SignedControl::decode(body)?)),
             CHANGE_SET => Row::ChangeSet(Box::new(Signed::decode(body)?)),

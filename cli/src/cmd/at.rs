@@ -5,7 +5,7 @@ use anabranch::{
     OpenError,
     core::{
         document::{Draft, EngineDoc},
-        engine::{EditError, Place},
+        engine::{EditError, Place, ReadError, Receipt},
         id::{EntityId, UserId, ViewId, WorkspaceId},
         record::{Life, RecordOp, RecordView, unnumbered},
         replica::Replica,
@@ -99,6 +99,9 @@ pub enum DeskError {
     /// It cannot be named.
     #[error(transparent)]
     Name(#[from] NoChance),
+    /// It cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// It was not saved.
     #[error(transparent)]
     Close(#[from] CloseError),
@@ -118,6 +121,8 @@ impl DeskError {
             | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => {
                 Fault::Caller
             }
+            DeskError::Read(error) | DeskError::Edit(EditError::Read(error)) => error.fault(),
+            DeskError::Edit(EditError::Closed(_)) => Fault::Corruption,
             DeskError::Edit(EditError::StoreFailing { .. })
             | DeskError::Name(_)
             | DeskError::Close(_) => Fault::Environment,
@@ -194,13 +199,17 @@ impl Desk {
 
     /// The entity whose id, or its end, was given, and its kind.
     pub fn entity(&self, words: &str) -> Result<(EntityId, Arc<Schema>), DeskError> {
-        let found = self.look(|replica| {
-            let records = replica.documents().filter(|one| one.part() == "record");
-            let named = records.filter(|one| one.entity().to_string().ends_with(words));
-            let named = named.filter_map(|one| Some((*one.entity(), Arc::clone(one.schema()?))));
-            named.collect::<Vec<_>>()
-        });
-        let mut found = found.unwrap_or_default();
+        let kinds = self.look(|replica| replica.schemas().kinds().map(str::to_owned).collect());
+        let kinds: Vec<String> = kinds.unwrap_or_default();
+        let mut found = Vec::new();
+        for kind in kinds {
+            let schema = self.schema(&kind)?;
+            for one in self.node.projections(&self.workspace, &kind)? {
+                if one.entity.to_string().ends_with(words) {
+                    found.push((one.entity, Arc::clone(&schema)));
+                }
+            }
+        }
         let words = words.to_owned();
         match (found.len(), found.pop()) {
             (1, Some(one)) => Ok(one),
@@ -210,15 +219,14 @@ impl Desk {
     }
 
     /// What a record shows; an empty one where there is none.
-    pub fn record(&self, entity: &EntityId) -> RecordView {
-        let view = self.look(|replica| {
-            let document = replica.document(entity, "record")?;
-            let EngineDoc::Record(record) = document.engine() else {
+    pub fn record(&self, entity: &EntityId) -> Result<RecordView, DeskError> {
+        let read = self.node.read(&self.workspace, entity, "record", |document| {
+            let EngineDoc::Record(record) = document?.engine() else {
                 return None;
             };
             Some(record.project(&unnumbered))
         });
-        view.flatten().unwrap_or_default()
+        Ok(read?.unwrap_or_default())
     }
 
     /// Edits a record.

@@ -2,7 +2,7 @@
 
 use super::{
     BUNDLE_BYTES_MAX,
-    at::{At, DeskError},
+    at::At,
 };
 use crate::{
     answer::{Answer, Failure},
@@ -40,9 +40,8 @@ pub struct Import {
 impl Export {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let desk = self.at.open()?;
-        let bundle = desk.look(|replica| replica.bundle());
+        let bundle = desk.node.export(&desk.workspace);
         let bundle = bundle
-            .ok_or(DeskError::Empty)?
             .map_err(|error| Failure::new(Fault::Caller, error))?;
         desk.close()?;
         let written = match self.replace {

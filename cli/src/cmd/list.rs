@@ -1,7 +1,7 @@
 //! `anabranch list`: entities of a kind.
 
 use super::{
-    at::{At, as_json},
+    at::{At, DeskError, as_json},
     record::in_words,
 };
 use crate::{
@@ -9,9 +9,7 @@ use crate::{
     page::{Page, Tone},
 };
 use anabranch::core::{
-    document::{Document, EngineDoc},
-    id::EntityId,
-    record::{Life, RecordView, unnumbered},
+    record::{Life, RecordView},
     value::Value,
 };
 use clap::Args;
@@ -38,16 +36,20 @@ impl List {
         if let Some(kind) = &self.kind {
             desk.schema(kind)?;
         }
-        let found = desk.look(|replica| {
-            let documents = replica.documents().filter_map(projected);
-            let of_kind = documents
-                .filter(|(_, kind, _)| self.kind.as_ref().is_none_or(|wanted| wanted == kind));
-            let there = of_kind.filter(|(.., view)| self.deleted || view.life != Life::Deleted);
-            there
-                .filter(|(.., view)| self.holds(view))
-                .collect::<Vec<_>>()
-        });
-        let found = found.unwrap_or_default();
+        let kinds = desk.look(|replica| replica.schemas().kinds().map(str::to_owned).collect());
+        let mut kinds: Vec<String> = kinds.unwrap_or_default();
+        kinds.retain(|kind| self.kind.as_ref().is_none_or(|wanted| wanted == kind));
+        let mut found = Vec::new();
+        for kind in kinds {
+            let listed = desk.node.projections(&desk.workspace, &kind);
+            for one in listed.map_err(DeskError::from)? {
+                let view = desk.record(&one.entity)?;
+                let shown = self.deleted || view.life != Life::Deleted;
+                if shown && self.holds(&view) {
+                    found.push((one.entity, kind.clone(), view));
+                }
+            }
+        }
         desk.close()?;
         let rows: Vec<[String; 3]> = found
             .iter()
@@ -83,13 +85,6 @@ impl List {
     }
 }
 
-fn projected(document: &Document) -> Option<(EntityId, String, RecordView)> {
-    let EngineDoc::Record(record) = document.engine() else {
-        return None;
-    };
-    let kind = document.schema()?.kind().to_owned();
-    (document.part() == "record").then(|| (*document.entity(), kind, record.project(&unnumbered)))
-}
 
 /// What a person would know an entity by.
 fn headline(view: &RecordView) -> String {

@@ -89,7 +89,7 @@ fn write(
     entity: EntityId,
     fields: &[String],
 ) -> Result<(), DeskError> {
-    let view = desk.record(&entity);
+    let view = desk.record(&entity)?;
     let ops: Result<Vec<RecordOp>, _> = fields
         .iter()
         .map(|words| assignment(schema, &view, words))
@@ -99,7 +99,7 @@ fn write(
 
 /// What the record shows once everything is durable.
 fn shown(desk: Desk, schema: &Schema, entity: EntityId) -> Result<Answer, Failure> {
-    let view = desk.record(&entity);
+    let view = desk.record(&entity)?;
     desk.close()?;
     Ok(Answer {
         page: page(&entity, schema.kind(), &view),

@@ -133,6 +133,12 @@ pub enum StartError {
     Thread(std::io::ErrorKind),
 }
 
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        StartError::Read(error.into())
+    }
+}
+
 impl StartError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {

@@ -157,13 +157,18 @@ pub(super) fn kind_range(workspace: &WorkspaceId, kind: &str) -> (Vec<u8>, Vec<u
     (from, until)
 }
 
+/// The keys of an entity's projections lie between these. No part's name begins with this byte.
+pub(super) fn entity_range(kind: &[u8], entity: &EntityId) -> (Vec<u8>, Vec<u8>) {
+    let from = [kind, &entity.creator.0, &entity.nonce].concat();
+    let until = [from.as_slice(), &[u8::MAX]].concat();
+    (from, until)
+}
+
 /// The key of a part's projection: a kind's lie together, and in it an entity's.
 fn part_key(workspace: &WorkspaceId, kind: &str, entity: &EntityId, part: &str) -> Vec<u8> {
-    let (mut key, _) = kind_range(workspace, kind);
-    key.extend_from_slice(&entity.creator.0);
-    key.extend_from_slice(&entity.nonce);
-    key.extend_from_slice(part.as_bytes());
-    key
+    let (kind, _) = kind_range(workspace, kind);
+    let (entity, _) = entity_range(&kind, entity);
+    [entity.as_slice(), part.as_bytes()].concat()
 }
 
 /// The entity and the part's name in a key that begins with its kind's.

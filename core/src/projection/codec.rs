@@ -3,7 +3,11 @@
 #![deny(clippy::arithmetic_side_effects)]
 
 use super::Projection;
-use crate::fault::Fault;
+use crate::{
+    fault::Fault,
+    id::EntityId,
+    wire::bytes::{put_bytes, put_number},
+};
 
 /// The version of projections that this build writes and the only one it reads. Projections of
 /// another version are made again from their documents.
@@ -47,6 +51,21 @@ pub(super) fn body(bytes: &[u8]) -> Result<&[u8], ProjectionError> {
         Some((had, _)) => Err(ProjectionError::Version { had: *had }),
         None => Err(ProjectionError::Form { had: 0 }),
     }
+}
+
+/// The bytes of a projection, put together from those of its parts, which come in the order of their
+/// names.
+pub(crate) fn joined(entity: &EntityId, kind: &str, parts: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = vec![PROJECTION_VERSION];
+    bytes.extend_from_slice(&entity.creator.0);
+    bytes.extend_from_slice(&entity.nonce);
+    put_bytes(&mut bytes, kind.as_bytes());
+    put_number(&mut bytes, parts.len() as u64);
+    for (name, part) in parts {
+        put_bytes(&mut bytes, name.as_bytes());
+        bytes.extend_from_slice(part);
+    }
+    bytes
 }
 
 impl Projection {

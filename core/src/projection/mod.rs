@@ -17,6 +17,7 @@ mod part;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub(crate) use codec::joined;
 pub use codec::{PROJECTION_VERSION, ProjectionError};
 pub use links::entity_of;
 pub use part::{Content, Part};

@@ -67,12 +67,6 @@ impl Part {
         postcard::to_allocvec(self).unwrap_or_default()
     }
 
-    /// The part that was encoded. None where the bytes are none.
-    pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (part, rest) = postcard::take_from_bytes(bytes).ok()?;
-        rest.is_empty().then_some(part)
-    }
-
     /// What is to be known of a document. None where the newest schema does not declare it.
     pub fn of(document: &Document) -> Option<Self> {
         let schema = document.schema()?;

@@ -7,7 +7,7 @@ use anabranch_core::{
     id::{EntityId, UserId, ViewId, WorkspaceId},
     record::{RecordOp, unnumbered},
     schema::Schema,
-    store::{MemoryStore, Position, Store, StoreError},
+    store::{Change, Entry, MemoryStore, Position, Store, StoreError},
     value::Value,
 };
 use anabranch_transport::{Node, Ticket, node::CloseError};
@@ -47,8 +47,8 @@ impl Disk {
 }
 
 impl Store for Disk {
-    fn append(&mut self, at: Position, rows: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut disk = self.0.lock().unwrap();
+    fn append(&self, at: Position, rows: &[Vec<u8>]) -> Result<(), StoreError> {
+        let disk = self.0.lock().unwrap();
         if disk.1 != Some(Failing::Before) {
             disk.0.append(at, rows)?;
         }
@@ -61,6 +61,36 @@ impl Store for Disk {
 
     fn end(&self) -> Result<Position, StoreError> {
         self.0.lock().unwrap().0.end()
+    }
+
+    fn rows(&self, at: &[Position]) -> Result<Vec<Vec<u8>>, StoreError> {
+        self.0.lock().unwrap().0.rows(at)
+    }
+
+    fn derive(&self, upto: Position, changes: &[Change]) -> Result<(), StoreError> {
+        self.0.lock().unwrap().0.derive(upto, changes)
+    }
+
+    fn derived_upto(&self) -> Result<Position, StoreError> {
+        self.0.lock().unwrap().0.derived_upto()
+    }
+
+    fn derived(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.lock().unwrap().0.derived(key)
+    }
+
+    fn derived_range(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let disk = self.0.lock().unwrap();
+        disk.0.derived_range(from, until, bytes_max)
+    }
+
+    fn forget_derived(&self) -> Result<(), StoreError> {
+        self.0.lock().unwrap().0.forget_derived()
     }
 }
 

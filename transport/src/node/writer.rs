@@ -5,7 +5,7 @@ use anabranch_core::{engine::Output, store::Store};
 use std::{sync::PoisonError, time::Duration};
 
 /// Runs until the node closes and nothing is left to be written, or nobody waits for that any more.
-pub(super) fn run(shared: &Shared, mut store: impl Store) {
+pub(super) fn run(shared: &Shared, store: impl Store) {
     let mut state = shared.lock();
     let mut wake_at_ms = None;
     loop {

@@ -10,7 +10,7 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let folder = folder.path().join("store");
 //! RedbStore::create(&folder)?;
-//! let (mut store, whereabouts) = RedbStore::open(&folder)?;
+//! let (store, whereabouts) = RedbStore::open(&folder)?;
 //! assert_eq!(whereabouts, Whereabouts::Home); // a copied store answers `Moved`
 //! store.append(Position(0), &[b"a row".to_vec()])?; // durable from here on
 //! assert_eq!(store.read(Position(0), usize::MAX)?, [b"a row"]);

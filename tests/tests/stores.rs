@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use anabranch_core::store::{
-    MemoryStore, Position, Store, StoreError,
+    Change, Entry, MemoryStore, Position, Store, StoreError,
     conformance::{Broken, Ground, check},
 };
 use anabranch_storage::journal::{RedbStore, Whereabouts};
-use std::{cell::RefCell, path::PathBuf, rc::Rc};
+use std::{cell::RefCell, fs, path::PathBuf, rc::Rc};
 
 /// A journal in memory that outlives its stores.
 #[derive(Default)]
@@ -29,25 +29,56 @@ enum Fault {
     AltersAByte,
     EndsEarly,
     ReadsBeyondTheEnd,
+    GivesRowsInTheirOwnOrder,
+    LeavesOutMissingRows,
+    ForgetsEntriesWhenClosed,
+    DerivesHalf,
+    KeepsWhatIsRemoved,
+    DerivesAheadOfTheJournal,
+    LosesCountWhenItForgets,
+    ForgetsNothing,
+    AltersAnEntry,
+    RangesTooMuch,
+    RangesInclusively,
+    HandsOutDamage,
+    DamageHidesTheJournal,
+    DamageIsForGood,
 }
 
 struct Faulty {
     rows: Rc<RefCell<MemoryStore>>,
     fault: Fault,
-    unsynced: Vec<Vec<u8>>,
+    unsynced: RefCell<Vec<Vec<u8>>>,
+    /// What is derived is damaged, and was not made again.
+    damaged: Rc<RefCell<bool>>,
+}
+
+impl Faulty {
+    /// With what it did not sync.
+    fn all(&self) -> Result<MemoryStore, StoreError> {
+        let mut rows = self.rows.borrow().read(Position(0), usize::MAX)?;
+        rows.extend(self.unsynced.borrow().iter().cloned());
+        let all = MemoryStore::default();
+        all.append(Position(0), &rows)?;
+        Ok(all)
+    }
+
+    fn damage(&self, answer: Fault) -> bool {
+        self.fault == answer && *self.damaged.borrow()
+    }
 }
 
 impl Store for Faulty {
-    fn append(&mut self, at: Position, rows: &[Vec<u8>]) -> Result<(), StoreError> {
-        let mut store = self.rows.borrow_mut();
+    fn append(&self, at: Position, rows: &[Vec<u8>]) -> Result<(), StoreError> {
+        let store = self.rows.borrow();
         let end = store.end()?;
         match self.fault {
             Fault::ForgetsWhatItDidNotSync => {
                 // The last append is kept in memory only.
-                let unsynced = std::mem::take(&mut self.unsynced);
+                let unsynced = self.unsynced.take();
                 store.append(end, &unsynced)?;
                 if at == store.end()? {
-                    self.unsynced = rows.to_vec();
+                    *self.unsynced.borrow_mut() = rows.to_vec();
                     return Ok(());
                 }
                 store.append(at, rows)
@@ -77,17 +108,14 @@ impl Store for Faulty {
 
     fn read(&self, from: Position, bytes_max: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let store = self.rows.borrow();
+        if self.damage(Fault::DamageHidesTheJournal) {
+            return Err(StoreError::Corrupt { at: from });
+        }
         match self.fault {
             Fault::ReadsTooMuch => store.read(from, usize::MAX),
             Fault::ReadsNothingIntoLittleRoom if bytes_max == 0 => Ok(Vec::new()),
             Fault::ReadsBeyondTheEnd if from > store.end()? => Ok(vec![Vec::new()]),
-            Fault::ForgetsWhatItDidNotSync => {
-                let mut rows = store.read(Position(0), usize::MAX)?;
-                rows.extend(self.unsynced.iter().cloned());
-                let mut all = MemoryStore::default();
-                all.append(Position(0), &rows)?;
-                all.read(from, bytes_max)
-            }
+            Fault::ForgetsWhatItDidNotSync => self.all()?.read(from, bytes_max),
             _ => store.read(from, bytes_max),
         }
     }
@@ -96,30 +124,125 @@ impl Store for Faulty {
         let end = self.rows.borrow().end()?;
         Ok(match self.fault {
             Fault::EndsEarly => Position(end.0.saturating_sub(1)),
-            Fault::ForgetsWhatItDidNotSync => end.after(self.unsynced.len()),
+            Fault::ForgetsWhatItDidNotSync => end.after(self.unsynced.borrow().len()),
             _ => end,
         })
     }
+
+    fn rows(&self, at: &[Position]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let store = self.rows.borrow();
+        let mut at = at.to_vec();
+        match self.fault {
+            Fault::ForgetsWhatItDidNotSync => return self.all()?.rows(&at),
+            Fault::GivesRowsInTheirOwnOrder => at.sort(),
+            Fault::LeavesOutMissingRows => {
+                let end = store.end()?;
+                at.retain(|at| *at < end);
+            }
+            _ => {}
+        }
+        store.rows(&at)
+    }
+
+    fn derive(&self, upto: Position, changes: &[Change]) -> Result<(), StoreError> {
+        let store = self.rows.borrow();
+        if self.damage(Fault::DamageIsForGood) {
+            return Err(StoreError::Derived);
+        }
+        let mut changes = changes.to_vec();
+        match self.fault {
+            Fault::DerivesHalf => changes.truncate(changes.len().div_ceil(2)),
+            Fault::KeepsWhatIsRemoved => changes.retain(|change| change.1.is_some()),
+            Fault::AltersAnEntry => {
+                let values = changes.iter_mut().filter_map(|change| change.1.as_mut());
+                values.for_each(|value| value.push(7));
+            }
+            Fault::DerivesAheadOfTheJournal => {
+                return store.derive(upto.min(store.end()?), &changes);
+            }
+            _ => {}
+        }
+        store.derive(upto, &changes)
+    }
+
+    fn derived_upto(&self) -> Result<Position, StoreError> {
+        self.rows.borrow().derived_upto()
+    }
+
+    fn derived(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let store = self.rows.borrow();
+        match *self.damaged.borrow() && key == [7] {
+            true if self.fault == Fault::HandsOutDamage => Ok(Some(b"damaged".to_vec())),
+            true => Err(StoreError::Derived),
+            false => store.derived(key),
+        }
+    }
+
+    fn derived_range(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let store = self.rows.borrow();
+        let until = match self.fault {
+            Fault::RangesInclusively => [until, &[0]].concat(),
+            _ => until.to_vec(),
+        };
+        match self.fault {
+            Fault::RangesTooMuch => store.derived_range(from, &until, usize::MAX),
+            _ => store.derived_range(from, &until, bytes_max),
+        }
+    }
+
+    fn forget_derived(&self) -> Result<(), StoreError> {
+        let store = self.rows.borrow();
+        if self.fault != Fault::DamageIsForGood {
+            self.damaged.replace(false);
+        }
+        match self.fault {
+            Fault::ForgetsNothing => Ok(()),
+            Fault::LosesCountWhenItForgets => {
+                let upto = store.derived_upto()?;
+                store.forget_derived()?;
+                store.derive(upto, &[])
+            }
+            _ => store.forget_derived(),
+        }
+    }
 }
 
-struct FaultyGround(Shared, Fault);
+struct FaultyGround(Shared, Fault, Rc<RefCell<bool>>);
 
 impl Ground for FaultyGround {
     type Store = Faulty;
 
     fn open(&mut self) -> Result<Faulty, StoreError> {
+        if self.1 == Fault::ForgetsEntriesWhenClosed {
+            self.0.0.borrow().forget_derived()?;
+        }
         Ok(Faulty {
             rows: Rc::clone(&self.0.0),
             fault: self.1,
-            unsynced: Vec::new(),
+            unsynced: RefCell::default(),
+            damaged: Rc::clone(&self.2),
         })
     }
+
+    fn damage_derived(&mut self) -> bool {
+        self.2.replace(true);
+        true
+    }
+}
+
+fn ground(fault: Fault) -> FaultyGround {
+    FaultyGround(Shared::default(), fault, Rc::default())
 }
 
 #[test]
 fn a_journal_in_memory_keeps_the_contract() {
-    let held = check(&mut FaultyGround(Shared::default(), Fault::None)).unwrap();
-    assert!(held > 200, "{held} clauses");
+    let held = check(&mut ground(Fault::None)).unwrap();
+    assert!(held > 2_000, "{held} clauses");
 }
 
 /// A folder with a store in it.
@@ -133,6 +256,16 @@ impl Ground for Folder {
         assert_eq!(whereabouts, Whereabouts::Home);
         Ok(store)
     }
+
+    fn damage_derived(&mut self) -> bool {
+        let path = self.0.join("derived.redb");
+        let mut bytes = fs::read(&path).unwrap();
+        for page in bytes.chunks_mut(4_096).skip(1) {
+            page[200..300].fill(0xee);
+        }
+        fs::write(&path, bytes).unwrap();
+        true
+    }
 }
 
 #[test]
@@ -140,7 +273,7 @@ fn a_journal_on_disk_keeps_the_contract() {
     let folder = tempfile::tempdir().unwrap();
     RedbStore::create(folder.path()).unwrap();
     let held = check(&mut Folder(folder.path().to_owned())).unwrap();
-    assert!(held > 200, "{held} clauses");
+    assert!(held > 2_000, "{held} clauses");
 }
 
 #[test]
@@ -158,8 +291,22 @@ fn the_suite_finds_every_way_to_break_the_contract() {
         Fault::AltersAByte,
         Fault::EndsEarly,
         Fault::ReadsBeyondTheEnd,
+        Fault::GivesRowsInTheirOwnOrder,
+        Fault::LeavesOutMissingRows,
+        Fault::ForgetsEntriesWhenClosed,
+        Fault::DerivesHalf,
+        Fault::KeepsWhatIsRemoved,
+        Fault::DerivesAheadOfTheJournal,
+        Fault::LosesCountWhenItForgets,
+        Fault::ForgetsNothing,
+        Fault::AltersAnEntry,
+        Fault::RangesTooMuch,
+        Fault::RangesInclusively,
+        Fault::HandsOutDamage,
+        Fault::DamageHidesTheJournal,
+        Fault::DamageIsForGood,
     ] {
-        let broken = check(&mut FaultyGround(Shared::default(), fault));
+        let broken = check(&mut ground(fault));
         assert!(broken.is_err(), "{fault:?} passes");
         println!("{fault:?}: {}", broken.unwrap_err());
     }

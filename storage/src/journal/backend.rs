@@ -71,6 +71,12 @@ impl Backend {
     }
 }
 
+impl Backend {
+    fn holds(&self) -> bool {
+        locked(&self.unsynced).held
+    }
+}
+
 fn locked(unsynced: &Mutex<Unsynced>) -> MutexGuard<'_, Unsynced> {
     // A panic elsewhere leaves a list that is still whole.
     unsynced.lock().unwrap_or_else(PoisonError::into_inner)
@@ -153,54 +159,53 @@ fn lay_over(out: &mut [u8], at: u64, to: u64, bytes: &[u8]) {
     target.iter_mut().zip(source).for_each(|(t, s)| *t = *s);
 }
 
+/// What is kept is locked for moments only, never while the disk works: readers do not wait for a
+/// writer's fsync. One thread at a time writes, and nothing is written while an fsync runs.
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        let unsynced = locked(&self.unsynced);
         let len = self.file.len()?;
-        Ok(if unsynced.held {
-            unsynced.len(len)
-        } else {
-            len
+        let unsynced = locked(&self.unsynced);
+        Ok(match unsynced.held {
+            true => unsynced.len(len),
+            false => len,
         })
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let unsynced = locked(&self.unsynced);
-        match unsynced.held {
-            true => unsynced.read(&*self.file, offset, out),
-            false => self.file.read(offset, out),
+        if unsynced.held {
+            return unsynced.read(&*self.file, offset, out);
         }
+        drop(unsynced);
+        self.file.read(offset, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut unsynced = locked(&self.unsynced);
-        if !unsynced.held {
+        if !self.holds() {
             self.file.set_len(len)?;
         }
-        unsynced.push(Step::SetLen(len));
+        locked(&self.unsynced).push(Step::SetLen(len));
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut unsynced = locked(&self.unsynced);
-        match unsynced.held {
-            true => unsynced.push(Step::Sync),
-            false => {
-                self.file.sync_data()?;
-                unsynced.steps.clear();
-                unsynced.passed = 0;
-            }
+        if self.holds() {
+            locked(&self.unsynced).push(Step::Sync);
+            return Ok(());
         }
+        self.file.sync_data()?;
+        let mut unsynced = locked(&self.unsynced);
+        unsynced.steps.clear();
+        unsynced.passed = 0;
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut unsynced = locked(&self.unsynced);
-        if !unsynced.held {
+        if !self.holds() {
             self.file.write(offset, data)?;
         }
         let (at, bytes) = (offset, data.to_vec());
-        unsynced.push(Step::Write { at, bytes });
+        locked(&self.unsynced).push(Step::Write { at, bytes });
         Ok(())
     }
 

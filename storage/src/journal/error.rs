@@ -53,7 +53,7 @@ pub enum NotOpened {
     #[error("this is not a store of Anabranch: check the path")]
     NotAStore,
     /// It is of another version of the program.
-    #[error("the store has format {had}, this build reads format {reads}: use the build that made it, or a newer one", reads = super::FORMAT)]
+    #[error("the store has format {had}, this build reads formats up to {reads}: use the build that made it, or a newer one", reads = super::FORMAT)]
     Format {
         /// Its format.
         had: u64,
@@ -149,6 +149,24 @@ impl Trouble {
         match self {
             Trouble::Damaged | Trouble::Moved { .. } => true,
             Trouble::Io(_) | Trouble::InUse | Trouble::Panicked | Trouble::Closed(_) => false,
+        }
+    }
+
+    /// What the operating system refused.
+    pub(super) fn io(error: io::Error) -> Self {
+        redb::Error::Io(error).into()
+    }
+
+    /// As the store port says it, of what happened in the file of derived entries.
+    pub(super) fn of_what_is_derived(self) -> StoreError {
+        match self {
+            Trouble::Damaged
+            | Trouble::Panicked
+            | Trouble::Moved { .. }
+            | Trouble::Closed(
+                NotOpened::Damaged | NotOpened::NotAStore | NotOpened::Format { .. },
+            ) => StoreError::Derived,
+            other => other.at(Position(0)),
         }
     }
 

@@ -1,8 +1,9 @@
 //! A store as a folder: made in one step, opened by one process, told from its copy.
 
 use super::{
-    CreateError, NotOpened, OpenError, RedbStore,
+    CreateError, NotOpened, OpenError, Part, RedbStore,
     place::{self, Marker, Place, Whereabouts},
+    tables::FORMAT,
 };
 use crate::whole::{self, Readers, WriteError};
 use anabranch_core::store::{Position, Store};
@@ -11,9 +12,11 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io,
     path::Path,
+    sync::Arc,
 };
 
 const FILE: &str = "store.redb";
+const DERIVED: &str = "derived.redb";
 const MARKER: &str = "marker";
 const LOCK: &str = "lock";
 
@@ -31,7 +34,9 @@ impl RedbStore {
         let path = folder.join(FILE);
         whole::create_with(&path, Readers::Anyone, |file| {
             let file = file.try_clone()?;
-            drop(RedbStore::on(move || backend(file.try_clone()?)).map_err(io::Error::other)?);
+            // What is derived is not asked for, and made when it is.
+            let store = RedbStore::on(move |_| backend(file.try_clone()?));
+            drop(store.map_err(io::Error::other)?);
             Ok(())
         })?;
         write_marker(folder)?;
@@ -57,23 +62,19 @@ impl RedbStore {
         }
         let is = Place::of(&about);
         let lock = lock(&folder.join(LOCK)).map_err(&refused)?;
-        let name = path.clone();
-        let ground = move || {
-            let file = OpenOptions::new().read(true).write(true).open(&name)?;
-            let about = file.metadata()?;
-            if about.len() == 0 {
-                return Err(NotOpened::Damaged);
-            }
-            // Opened again after an error, it must still be the same.
-            match Place::of(&about) == is {
-                true => Ok(backend(file)?),
-                false => Err(io::Error::from(io::ErrorKind::StaleNetworkFileHandle).into()),
-            }
+        let (name, derived) = (path.clone(), folder.join(DERIVED));
+        let ground = move |part| match part {
+            Part::Journal => journal(&name, is),
+            Part::Derived => Ok(backend(open_or_make(&derived)?)?),
         };
         let folder_and_lock = Some((folder.to_owned(), lock));
-        let store = RedbStore::opened(Box::new(ground), folder_and_lock).map_err(&refused)?;
+        let store = RedbStore::opened(Arc::new(ground), folder_and_lock).map_err(&refused)?;
+        if let Marker::Place(..FORMAT, was) = marker {
+            // It says of another format than the file until it can be written.
+            let _now_or_when_it_opens_next = place::write(&folder.join(MARKER), was);
+        }
         let whereabouts = match marker {
-            Marker::Place(was) if was == is => Whereabouts::Home,
+            Marker::Place(_, was) if was == is => Whereabouts::Home,
             // A crash between its two steps left it; there is nothing in it to be copied.
             Marker::None if store.end().is_ok_and(|end| end == Position(0)) => {
                 match store.settle() {
@@ -81,7 +82,7 @@ impl RedbStore {
                     Err(_) => Whereabouts::Moved { was: None, is },
                 }
             }
-            Marker::Place(was) => Whereabouts::Moved { was: Some(was), is },
+            Marker::Place(_, was) => Whereabouts::Moved { was: Some(was), is },
             Marker::None | Marker::Format(_) => Whereabouts::Moved { was: None, is },
         };
         Ok((store, whereabouts))
@@ -120,6 +121,33 @@ fn write_marker(folder: &Path) -> Result<(), WriteError> {
         source,
     })?;
     place::write(&marker, Place::of(&about))
+}
+
+fn journal(path: &Path, is: Place) -> Result<Box<dyn StorageBackend>, NotOpened> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let about = file.metadata()?;
+    if about.len() == 0 {
+        return Err(NotOpened::Damaged);
+    }
+    // Opened again after an error, it must still be the same.
+    match Place::of(&about) == is {
+        true => Ok(backend(file)?),
+        false => Err(io::Error::from(io::ErrorKind::StaleNetworkFileHandle).into()),
+    }
+}
+
+/// What is derived may be missing: whoever copies a store may leave it out.
+fn open_or_make(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let file = options.create_new(true).open(path)?;
+            whole::flush_folder(path)?;
+            Ok(file)
+        }
+        file => file,
+    }
 }
 
 fn backend(file: File) -> io::Result<Box<dyn StorageBackend>> {

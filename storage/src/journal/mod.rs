@@ -3,7 +3,10 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `tables` | the tables, and the seal of a row |
+//! | `tables` | the tables, and the seals of rows and entries |
+//! | `derived` | what is made from the journal |
+//! | `migrate` | stores of older formats |
+//! | `file` | a file of redb, closed and opened again after an error |
 //! | `backend` | what stands between redb and the file |
 //! | `folder` | a store as a folder: made, opened, told from its copy |
 //! | `place` | the marker |
@@ -11,50 +14,37 @@
 //! | `error` | why a store was not opened, and what redb's errors mean |
 
 mod backend;
+mod derived;
 mod error;
+mod file;
 mod folder;
+mod migrate;
 mod place;
 mod tables;
 mod verify;
 
 pub use error::{CreateError, NotOpened, OpenError};
+pub use file::Part;
 pub use place::{Place, Whereabouts};
 pub use redb::StorageBackend;
 pub use tables::FORMAT;
 pub use verify::Verification;
 
-use anabranch_core::store::{Position, Store, StoreError};
-use backend::{Backend, Unsynced};
+use anabranch_core::store::{Change, Entry, Position, Store, StoreError};
 use error::Trouble;
-use redb::{Database, ReadableDatabase, ReadableTable, TableError};
-use std::{
-    cell::Cell,
-    fmt,
-    fs::File,
-    io,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
-};
-use tables::{Extent, JOURNAL, META, META_END, META_FORMAT};
+use file::{Ground, Reopening};
+use redb::{ReadableDatabase, ReadableTable};
+use std::{cell::Cell, fmt, fs::File, io, path::PathBuf, sync::Arc};
+use tables::{Extent, JOURNAL, META, META_END};
 
-/// What redb may keep of the file in memory. Its own default is a gigabyte; a journal is read once,
-/// from its start, and then appended to.
-const CACHE_BYTES: usize = 32 << 20;
-
-/// What the first bytes of every redb file are.
-const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
-
-type Ground = dyn Fn() -> Result<Box<dyn StorageBackend>, NotOpened> + Send + Sync;
-
-/// A journal in a file of redb. One process at a time has it open.
+/// A journal in a file of redb, and what is derived from it in another. One process at a time has it
+/// open.
 ///
 /// After an error the file is closed, and opened again by the next call: what was acknowledged is still
 /// there, and a retry finds what the failed call had carried out.
 pub struct RedbStore {
-    database: Mutex<Option<Database>>,
-    ground: Box<Ground>,
-    unsynced: Arc<Mutex<Unsynced>>,
+    journal: Reopening,
+    derived: Reopening,
     /// A store that is a folder: where, and the lock on it.
     folder: Option<(PathBuf, File)>,
 }
@@ -77,51 +67,38 @@ impl RedbStore {
     /// # Errors
     /// Why there is no store on it.
     pub fn on(
-        ground: impl Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
+        ground: impl Fn(Part) -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
     ) -> Result<RedbStore, NotOpened> {
-        RedbStore::opened(Box::new(move || Ok(ground()?)), None)
+        RedbStore::opened(Arc::new(move |part| Ok(ground(part)?)), None)
     }
 
-    fn opened(ground: Box<Ground>, folder: Option<(PathBuf, File)>) -> Result<Self, NotOpened> {
-        let unsynced = Arc::default();
-        let database = open(&*ground, &unsynced)?;
-        Ok(RedbStore {
-            database: Mutex::new(Some(database)),
-            ground,
-            unsynced,
+    fn opened(ground: Arc<Ground>, folder: Option<(PathBuf, File)>) -> Result<Self, NotOpened> {
+        let store = RedbStore {
+            journal: Reopening::new(&ground, Part::Journal, migrate::recognise),
+            derived: Reopening::new(&ground, Part::Derived, derived::recognise),
             folder,
-        })
-    }
-
-    /// Does something with the database, which is opened first if an error had closed it.
-    fn with<T>(&self, work: impl FnOnce(&Database) -> Result<T, Trouble>) -> Result<T, Trouble> {
-        let mut database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
-        let open = match database.take() {
-            Some(open) => open,
-            None => open(&*self.ground, &self.unsynced).map_err(Trouble::Closed)?,
         };
-        let done = caught(|| work(&open));
-        match &done {
-            Err(trouble) if !trouble.leaves_it_open() => close(open),
-            Ok(_) | Err(_) => *database = Some(open),
-        }
-        done
+        store.journal.with(|_| Ok(()))?;
+        Ok(store)
     }
 
-    /// One row, if the journal has it.
-    fn row(&self, at: u64) -> Result<Option<Vec<u8>>, Trouble> {
-        self.with(|database| {
+    /// What is made of one row's value, if the journal has the row. None of it means damage.
+    fn value<T>(
+        &self,
+        at: u64,
+        made: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Result<Option<T>, Trouble> {
+        self.journal.with(|database| {
             let journal = database.begin_read()?.open_table(JOURNAL)?;
             let Some(value) = journal.get(at)? else {
                 return Ok(None);
             };
-            let row = tables::unsealed(at, value.value()).ok_or(Trouble::Damaged)?;
-            Ok(Some(row.to_vec()))
+            Ok(Some(made(value.value()).ok_or(Trouble::Damaged)?))
         })
     }
 
     fn extent(&self) -> Result<Extent, Trouble> {
-        self.with(|database| {
+        self.journal.with(|database| {
             let tables = database.begin_read()?;
             let meta = tables.open_table(META)?;
             Ok(tables::extent(&tables.open_table(JOURNAL)?, &meta)?)
@@ -129,28 +106,15 @@ impl RedbStore {
     }
 
     /// Whether the journal's last rows, from `at` on, are these.
-    fn ends_with(&self, at: u64, rows: &[Vec<u8>]) -> Result<bool, Trouble> {
-        for (at, row) in (at..).zip(rows) {
-            if self.row(at)?.as_ref() != Some(row) {
-                return Ok(false);
-            }
-        }
-        Ok(!rows.is_empty())
-    }
-}
-
-impl Drop for RedbStore {
-    fn drop(&mut self) {
-        let database = self.database.get_mut();
-        if let Some(open) = database.unwrap_or_else(PoisonError::into_inner).take() {
-            close(open);
-        }
+    fn ends_with(&self, at: Position, rows: &[Vec<u8>]) -> Result<bool, StoreError> {
+        let places: Vec<Position> = (0..rows.len()).map(|row| at.after(row)).collect();
+        Ok(!rows.is_empty() && self.rows(&places)? == rows)
     }
 }
 
 impl Store for RedbStore {
-    fn append(&mut self, at: Position, rows: &[Vec<u8>]) -> Result<(), StoreError> {
-        let appended = self.with(|database| {
+    fn append(&self, at: Position, rows: &[Vec<u8>]) -> Result<(), StoreError> {
+        let appended = self.journal.with(|database| {
             let change = database.begin_write()?;
             {
                 let mut journal = change.open_table(JOURNAL)?;
@@ -173,8 +137,7 @@ impl Store for RedbStore {
         });
         match appended {
             Err(Trouble::Moved { end })
-                if at.after(rows.len()).0 == end
-                    && self.ends_with(at.0, rows).map_err(|error| error.at(at))? =>
+                if at.after(rows.len()).0 == end && self.ends_with(at, rows)? =>
             {
                 Ok(())
             }
@@ -184,7 +147,7 @@ impl Store for RedbStore {
 
     fn read(&self, from: Position, bytes_max: usize) -> Result<Vec<Vec<u8>>, StoreError> {
         let next = Cell::new(from.0);
-        let read = self.with(|database| {
+        let read = self.journal.with(|database| {
             let tables = database.begin_read()?;
             let journal = tables.open_table(JOURNAL)?;
             let end = end_of(&journal, &tables.open_table(META)?)?;
@@ -209,6 +172,21 @@ impl Store for RedbStore {
         read.map_err(|trouble| trouble.at(Position(next.get())))
     }
 
+    fn rows(&self, at: &[Position]) -> Result<Vec<Vec<u8>>, StoreError> {
+        let next = Cell::new(Position(0));
+        let rows = self.journal.with(|database| {
+            let journal = database.begin_read()?.open_table(JOURNAL)?;
+            let row = |at: &Position| {
+                next.set(*at);
+                let value = journal.get(at.0)?.ok_or(Trouble::Damaged)?;
+                let row = tables::unsealed(at.0, value.value());
+                Ok(row.ok_or(Trouble::Damaged)?.to_vec())
+            };
+            at.iter().map(row).collect()
+        });
+        rows.map_err(|trouble: Trouble| trouble.at(next.get()))
+    }
+
     fn end(&self) -> Result<Position, StoreError> {
         let extent = self.extent().map_err(|trouble| trouble.at(Position(0)))?;
         let end = Position(extent.sure);
@@ -216,6 +194,31 @@ impl Store for RedbStore {
             true => Ok(end),
             false => Err(StoreError::Corrupt { at: end }),
         }
+    }
+
+    fn derive(&self, upto: Position, changes: &[Change]) -> Result<(), StoreError> {
+        self.put_derived(upto, changes)
+    }
+
+    fn derived_upto(&self) -> Result<Position, StoreError> {
+        self.upto()
+    }
+
+    fn derived(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.entry(key)
+    }
+
+    fn derived_range(
+        &self,
+        from: &[u8],
+        until: &[u8],
+        bytes_max: usize,
+    ) -> Result<Vec<Entry>, StoreError> {
+        self.entries(from, until, bytes_max)
+    }
+
+    fn forget_derived(&self) -> Result<(), StoreError> {
+        self.clear_derived()
     }
 }
 
@@ -226,80 +229,4 @@ fn end_of(
 ) -> Result<u64, Trouble> {
     let extent = tables::extent(journal, meta)?;
     extent.agreed.then_some(extent.sure).ok_or(Trouble::Damaged)
-}
-
-/// Opens what is on the ground. Nothing on it is changed before it is known to be a store of this
-/// build's format.
-fn open(ground: &Ground, unsynced: &Arc<Mutex<Unsynced>>) -> Result<Database, NotOpened> {
-    let backend = Backend::new(ground()?, unsynced);
-    let len = backend.len()?;
-    let mut magic = vec![0; MAGIC.len().min(usize::try_from(len).unwrap_or(usize::MAX))];
-    backend.read(0, &mut magic)?;
-    if !MAGIC.starts_with(&magic) {
-        return Err(NotOpened::NotAStore);
-    }
-    if len > 0 && magic.len() < MAGIC.len() {
-        return Err(NotOpened::Damaged);
-    }
-    let mut builder = Database::builder();
-    builder.set_cache_size(CACHE_BYTES);
-    let database = caught(|| Ok(builder.create_with_backend(backend.clone())?))?;
-    let recognised = caught(|| recognise(&database, len == 0, &backend));
-    match recognised {
-        Ok(Ok(())) => Ok(database),
-        Ok(Err(reason)) => {
-            close(database);
-            Err(reason)
-        }
-        Err(trouble) => {
-            close(database);
-            Err(trouble.into())
-        }
-    }
-}
-
-/// Finds the tables and their version, or makes them where nothing was.
-fn recognise(
-    database: &Database,
-    new: bool,
-    backend: &Backend,
-) -> Result<Result<(), NotOpened>, Trouble> {
-    if new {
-        let change = database.begin_write()?;
-        {
-            let mut meta = change.open_table(META)?;
-            meta.insert(META_FORMAT, FORMAT)?;
-            meta.insert(META_END, 0)?;
-            change.open_table(JOURNAL)?;
-        }
-        change.commit()?;
-    } else {
-        let tables = database.begin_read()?;
-        let meta = match tables.open_table(META) {
-            Err(TableError::TableDoesNotExist(_)) => return Ok(Err(NotOpened::NotAStore)),
-            meta => meta?,
-        };
-        let format = meta.get(META_FORMAT)?.map(|format| format.value());
-        match format {
-            Some(FORMAT) => {}
-            Some(had) => return Ok(Err(NotOpened::Format { had })),
-            None => return Ok(Err(NotOpened::NotAStore)),
-        }
-        tables.open_table(JOURNAL)?;
-    }
-    Ok(backend.pass_on().map_err(NotOpened::from))
-}
-
-/// redb panics on some damaged pages. That ends here.
-fn caught<T>(work: impl FnOnce() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    // Whatever it left half done is dropped with the database.
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Trouble::Panicked))
-}
-
-/// redb writes when it closes, and may panic.
-fn close(database: Database) {
-    let _closed_or_repaired_when_it_opens = caught(|| {
-        drop(database);
-        Ok(())
-    });
 }

@@ -3,7 +3,7 @@
 
 use std::{fs::Metadata, io, path::Path, time::UNIX_EPOCH};
 
-use super::tables::FORMAT;
+use super::{migrate, tables::FORMAT};
 use crate::{
     bounded::{self, ReadError},
     whole::{self, WriteError},
@@ -60,9 +60,9 @@ impl Place {
 /// What a marker says.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Marker {
-    /// Of a store of this build's format.
-    Place(Place),
-    /// Of a store of another format.
+    /// Of a store of this format, which this build reads.
+    Place(u64, Place),
+    /// Of a store of a format that it does not read.
     Format(u64),
     /// There is none, or it is none.
     None,
@@ -80,10 +80,10 @@ pub(super) fn read(path: &Path) -> io::Result<Marker> {
 
 /// Writes a marker: the store is at home in this place.
 pub(super) fn write(path: &Path, place: Place) -> Result<(), WriteError> {
-    whole::replace(path, encode(place).as_bytes())
+    whole::replace(path, encode(FORMAT, place).as_bytes())
 }
 
-fn encode(place: Place) -> String {
+fn encode(format: u64, place: Place) -> String {
     let Place {
         device,
         inode,
@@ -95,7 +95,7 @@ fn encode(place: Place) -> String {
         line("inode", inode),
         line("born", born_ns),
     ];
-    let heading = format!("{HEADING}{FORMAT}\n");
+    let heading = format!("{HEADING}{format}\n");
     lines
         .into_iter()
         .flatten()
@@ -111,7 +111,7 @@ fn decode(bytes: &[u8]) -> Marker {
     let Some(format) = format.and_then(|format| format.parse().ok()) else {
         return Marker::None;
     };
-    if format != FORMAT {
+    if !migrate::reads(format) {
         return Marker::Format(format);
     }
     let fact = |name: &str| {
@@ -124,8 +124,8 @@ fn decode(bytes: &[u8]) -> Marker {
         born_ns: fact("born"),
     };
     // One form only: a damaged marker is none.
-    match encode(place) == text {
-        true => Marker::Place(place),
+    match encode(format, place) == text {
+        true => Marker::Place(format, place),
         false => Marker::None,
     }
 }
@@ -141,9 +141,14 @@ mod tests {
             inode: Some(7),
             born_ns: None,
         };
-        let text = encode(place);
-        assert_eq!(text, "anabranch store 1\ndevice 65024\ninode 7\n");
-        assert_eq!(decode(text.as_bytes()), Marker::Place(place));
+        for format in [1, FORMAT] {
+            let text = encode(format, place);
+            assert_eq!(
+                text,
+                format!("anabranch store {format}\ndevice 65024\ninode 7\n")
+            );
+            assert_eq!(decode(text.as_bytes()), Marker::Place(format, place));
+        }
         for damaged in [
             "",
             "anabranch store 1\ninode 7\ndevice 65024\n",
@@ -154,8 +159,8 @@ mod tests {
         ] {
             assert_eq!(decode(damaged.as_bytes()), Marker::None, "{damaged:?}");
         }
-        let newer = decode(b"anabranch store 2\nwith other lines\n");
-        assert_eq!(newer, Marker::Format(2));
+        let newer = decode(b"anabranch store 3\nwith other lines\n");
+        assert_eq!(newer, Marker::Format(FORMAT + 1));
     }
 
     #[test]

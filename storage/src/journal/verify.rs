@@ -1,6 +1,10 @@
 //! Reading everything once, to know that it is still what was written.
 
-use super::{RedbStore, error::Trouble, tables::Extent};
+use super::{
+    RedbStore,
+    error::Trouble,
+    tables::{self, Extent},
+};
 use anabranch_core::store::{Position, StoreError};
 
 /// Damaged rows that are named, at most. More say no more: the store is to be restored.
@@ -30,10 +34,10 @@ impl RedbStore {
         let Extent { sure, agreed } = self.extent().map_err(|trouble| trouble.at(Position(0)))?;
         let mut found = Verification::default();
         for at in 0..sure {
-            match self.row(at) {
-                Ok(Some(row)) => {
+            match self.value(at, |value| tables::unsealed(at, value).map(<[u8]>::len)) {
+                Ok(Some(len)) => {
                     found.rows = found.rows.saturating_add(1);
-                    found.bytes = found.bytes.saturating_add(row.len() as u64);
+                    found.bytes = found.bytes.saturating_add(len as u64);
                 }
                 Ok(None) | Err(Trouble::Damaged | Trouble::Panicked) => found.damaged_at(at),
                 Err(trouble) => return Err(trouble.at(Position(at))),

@@ -5,7 +5,7 @@
 
 use crate::{
     all,
-    disk::{Disk, Step, apply, torn},
+    disk::{Disk, Image, Step, torn},
     rows, setting,
 };
 use anabranch_core::{
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 /// A workload on a disk that remembers: its first bytes, what it was asked, and all rows.
 struct Recorded {
-    first: Vec<u8>,
+    first: Image,
     steps: Vec<Step>,
     rows: Vec<Vec<u8>>,
 }
@@ -24,7 +24,7 @@ struct Recorded {
 fn record(rng: &mut Rng, appends: usize) -> Recorded {
     let disk = Disk::default();
     drop(disk.open().unwrap());
-    let first = disk.state().bytes.clone();
+    let first = disk.state().image.clone();
     disk.state().log = Some(Vec::new());
     let mut store = disk.open().unwrap();
     let mut expected = Vec::new();
@@ -52,16 +52,18 @@ fn record(rng: &mut Rng, appends: usize) -> Recorded {
 /// What a power cut before step `cut` finds: what is on the disk for sure, what may be, and which ends
 /// the journal may have.
 fn cut(
-    first: &[u8],
+    first: &Image,
     steps: &[Step],
     mut ends: BTreeSet<usize>,
-) -> (Vec<u8>, Vec<Step>, BTreeSet<usize>) {
-    let mut sure = first.to_vec();
+) -> (Image, Vec<Step>, BTreeSet<usize>) {
+    let mut sure = first.clone();
     let mut maybe: Vec<Step> = Vec::new();
     for step in steps {
         match step {
-            Step::Write { .. } | Step::SetLen(_) => maybe.push(step.clone()),
-            Step::Sync => maybe.drain(..).for_each(|step| apply(&mut sure, &step)),
+            Step::Write { .. } | Step::SetLen(..) => maybe.push(step.clone()),
+            Step::Sync(part) => maybe
+                .extract_if(.., |step| step.part() == Some(*part))
+                .for_each(|step| sure.apply(&step)),
             Step::Begun(end) => {
                 ends.insert(*end);
             }
@@ -72,7 +74,7 @@ fn cut(
 }
 
 /// What a journal that was opened on an image holds must be one of these prefixes.
-fn judge(image: Vec<u8>, rows: &[Vec<u8>], ends: &BTreeSet<usize>, what: &str) -> Disk {
+fn judge(image: Image, rows: &[Vec<u8>], ends: &BTreeSet<usize>, what: &str) -> Disk {
     let disk = Disk::of(image);
     disk.state().log = Some(Vec::new());
     let store = disk.open();
@@ -85,7 +87,7 @@ fn judge(image: Vec<u8>, rows: &[Vec<u8>], ends: &BTreeSet<usize>, what: &str) -
     );
     assert_eq!(had, rows[..had.len()], "{what}");
     // A power cut closes nothing: what closing writes is not on the disk that is left.
-    let left = Disk::of(disk.state().bytes.clone());
+    let left = Disk::of(disk.state().image.clone());
     left.state().log = disk.state().log.take();
     drop(store);
     left
@@ -104,7 +106,7 @@ fn no_power_cut_loses_what_was_acknowledged_or_leaves_a_store_that_does_not_open
             let mut image = sure.clone();
             match rng.below(6) {
                 0 => {}
-                1 => maybe.iter().for_each(|step| apply(&mut image, step)),
+                1 => maybe.iter().for_each(|step| image.apply(step)),
                 _ => torn(maybe, &mut image, &mut rng),
             }
             let what = format!("power cut before step {at}");
@@ -115,7 +117,7 @@ fn no_power_cut_loses_what_was_acknowledged_or_leaves_a_store_that_does_not_open
             let recovery = disk.state().log.take().unwrap();
             let again = rng.below(recovery.len() + 1);
             let ends_now =
-                BTreeSet::from([all(&Disk::of(disk.state().bytes.clone()).open().unwrap())
+                BTreeSet::from([all(&Disk::of(disk.state().image.clone()).open().unwrap())
                     .unwrap()
                     .len()]);
             carried_out += usize::from(ends.len() > 1 && ends_now.last() == ends.last());

@@ -1,7 +1,7 @@
 //! A disk that remembers what it was asked, and fails on purpose.
 
 use anabranch_core::sim::Rng;
-use anabranch_storage::journal::{NotOpened, RedbStore, StorageBackend};
+use anabranch_storage::journal::{NotOpened, Part, RedbStore, StorageBackend};
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard},
@@ -11,11 +11,12 @@ use std::{
 #[derive(Clone, Debug)]
 pub enum Step {
     Write {
+        part: Part,
         at: u64,
         bytes: Vec<u8>,
     },
-    SetLen(u64),
-    Sync,
+    SetLen(Part, u64),
+    Sync(Part),
     /// So many rows are acknowledged.
     Acknowledged(usize),
     /// So many rows would be there, were the append that begins now carried out.
@@ -37,15 +38,48 @@ pub enum Failing {
     FullAt(u64),
 }
 
+/// The bytes of a store's two files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Image {
+    pub journal: Vec<u8>,
+    pub derived: Vec<u8>,
+}
+
+impl Image {
+    pub fn of(&mut self, part: Part) -> &mut Vec<u8> {
+        match part {
+            Part::Journal => &mut self.journal,
+            Part::Derived => &mut self.derived,
+        }
+    }
+
+    /// What a step does.
+    pub fn apply(&mut self, step: &Step) {
+        match step {
+            Step::Write {
+                part,
+                at,
+                bytes: new,
+            } => {
+                let (at, bytes) = (usize::try_from(*at).unwrap(), self.of(*part));
+                bytes.resize(bytes.len().max(at + new.len()), 0);
+                bytes[at..at + new.len()].copy_from_slice(new);
+            }
+            Step::SetLen(part, len) => self.of(*part).resize(usize::try_from(*len).unwrap(), 0),
+            Step::Sync(_) | Step::Acknowledged(_) | Step::Begun(_) => {}
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct State {
     /// What can be read.
-    pub bytes: Vec<u8>,
+    pub image: Image,
     /// What was asked since it began, if anyone wants to know.
     pub log: Option<Vec<Step>>,
     /// What a power cut leaves: the bytes at the last fsync that succeeded, with whatever an fsync that
     /// failed has forgotten left out.
-    pub lasting: Option<Vec<u8>>,
+    pub lasting: Option<Image>,
     dirty: Vec<Step>,
     pub failing: Failing,
     pub failed: usize,
@@ -55,9 +89,9 @@ pub struct State {
 pub struct Disk(Arc<Mutex<State>>);
 
 impl Disk {
-    pub fn of(bytes: Vec<u8>) -> Self {
+    pub fn of(image: Image) -> Self {
         let disk = Disk::default();
-        disk.state().bytes = bytes;
+        disk.state().image = image;
         disk
     }
 
@@ -67,7 +101,13 @@ impl Disk {
 
     pub fn open(&self) -> Result<RedbStore, NotOpened> {
         let disk = self.clone();
-        RedbStore::on(move || Ok(Box::new(disk.clone())))
+        RedbStore::on(move |part| Ok(Box::new(disk.part(part))))
+    }
+
+    /// One of its files.
+    pub fn part(&self, part: Part) -> OnDisk {
+        let disk = self.clone();
+        OnDisk { disk, part }
     }
 
     /// Notes something between what is asked.
@@ -102,10 +142,11 @@ impl State {
     }
 
     fn step(&mut self, step: Step) {
-        apply(&mut self.bytes, &step);
+        self.image.apply(&step);
         match (&step, &mut self.lasting) {
-            (Step::Sync, Some(lasting)) => {
-                self.dirty.drain(..).for_each(|step| apply(lasting, &step));
+            (Step::Sync(part), Some(lasting)) => {
+                let synced = self.dirty.extract_if(.., |step| step.part() == Some(*part));
+                synced.for_each(|step| lasting.apply(&step));
             }
             (_, Some(_)) => self.dirty.push(step.clone()),
             (_, None) => {}
@@ -116,26 +157,29 @@ impl State {
     }
 }
 
-/// What a step does to a disk's bytes.
-pub fn apply(bytes: &mut Vec<u8>, step: &Step) {
-    match step {
-        Step::Write { at, bytes: new } => {
-            let at = usize::try_from(*at).unwrap();
-            bytes.resize(bytes.len().max(at + new.len()), 0);
-            bytes[at..at + new.len()].copy_from_slice(new);
+impl Step {
+    pub fn part(&self) -> Option<Part> {
+        match self {
+            Step::Write { part, .. } | Step::SetLen(part, _) | Step::Sync(part) => Some(*part),
+            Step::Acknowledged(_) | Step::Begun(_) => None,
         }
-        Step::SetLen(len) => bytes.resize(usize::try_from(*len).unwrap(), 0),
-        Step::Sync | Step::Acknowledged(_) | Step::Begun(_) => {}
     }
 }
 
-impl StorageBackend for Disk {
+/// One of its files.
+#[derive(Debug)]
+pub struct OnDisk {
+    disk: Disk,
+    part: Part,
+}
+
+impl StorageBackend for OnDisk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.state().bytes.len() as u64)
+        Ok(self.disk.state().image.of(self.part).len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.disk.state();
         if state.failing == Failing::Read {
             state.failing = Failing::Never;
             state.failed += 1;
@@ -144,30 +188,30 @@ impl StorageBackend for Disk {
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
         let there = at
             .checked_add(out.len())
-            .and_then(|end| state.bytes.get(at..end));
+            .and_then(|end| state.image.of(self.part).get(at..end));
         out.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.disk.state();
         state.fails(len, false)?;
-        state.step(Step::SetLen(len));
+        state.step(Step::SetLen(self.part, len));
         Ok(())
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.disk.state();
         state.fails(0, true)?;
-        state.step(Step::Sync);
+        state.step(Step::Sync(self.part));
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        let mut state = self.state();
+        let mut state = self.disk.state();
         state.fails(offset + data.len() as u64, false)?;
-        let (at, bytes) = (offset, data.to_vec());
-        state.step(Step::Write { at, bytes });
+        let (part, at, bytes) = (self.part, offset, data.to_vec());
+        state.step(Step::Write { part, at, bytes });
         Ok(())
     }
 }
@@ -176,28 +220,25 @@ const SECTOR: usize = 512;
 
 /// What a power cut may leave of steps that no fsync covered: each whole, in part or not at all, in any
 /// order.
-pub fn torn(mut steps: Vec<Step>, bytes: &mut Vec<u8>, rng: &mut Rng) {
+pub fn torn(mut steps: Vec<Step>, image: &mut Image, rng: &mut Rng) {
     let kept = rng.below(4);
     if rng.one_in(2) {
         rng.shuffle(&mut steps);
     }
     for step in steps {
         match (rng.below(4) <= kept, &step) {
-            (_, Step::Write { at, bytes: new }) if rng.one_in(2) => {
-                for (count, sector) in new.chunks(SECTOR).enumerate() {
+            (_, Step::Write { part, at, bytes }) if rng.one_in(2) => {
+                for (count, sector) in bytes.chunks(SECTOR).enumerate() {
                     if rng.below(4) <= kept {
-                        let (at, bytes_new) = (at + (count * SECTOR) as u64, sector.to_vec());
-                        apply(
-                            bytes,
-                            &Step::Write {
-                                at,
-                                bytes: bytes_new,
-                            },
-                        );
+                        image.apply(&Step::Write {
+                            part: *part,
+                            at: at + (count * SECTOR) as u64,
+                            bytes: sector.to_vec(),
+                        });
                     }
                 }
             }
-            (true, _) => apply(bytes, &step),
+            (true, _) => image.apply(&step),
             (false, _) => {}
         }
     }

@@ -12,7 +12,7 @@ use anabranch_core::{
 use std::io;
 
 /// Appends until it succeeds; how often it failed.
-fn insist(store: &mut impl Store, at: Position, rows: &[Vec<u8>]) -> usize {
+fn insist(store: &impl Store, at: Position, rows: &[Vec<u8>]) -> usize {
     for failures in 0..20 {
         match store.append(at, rows) {
             Ok(()) => return failures,
@@ -30,12 +30,12 @@ fn whichever_step_fails_the_same_append_succeeds_afterwards_and_once() {
     for failing in 0..60 {
         let kind = [io::ErrorKind::Other, io::ErrorKind::StorageFull][failing % 2];
         let disk = Disk::default();
-        let mut store = disk.open().unwrap();
+        let store = disk.open().unwrap();
         let mut expected = Vec::new();
         disk.state().failing = Failing::Once(failing, kind);
         for _ in 0..8 {
             let rows = rows(&mut rng);
-            failures += insist(&mut store, Position(expected.len() as u64), &rows);
+            failures += insist(&store, Position(expected.len() as u64), &rows);
             expected.extend(rows);
             assert_eq!(all(&store).unwrap(), expected, "step {failing}");
         }
@@ -56,8 +56,8 @@ fn whichever_step_fails_the_same_append_succeeds_afterwards_and_once() {
 fn in_a_storm_of_failures_whatever_succeeds_survives_a_power_cut() {
     let mut rng = Rng::new(7);
     let disk = Disk::default();
-    let mut store = disk.open().unwrap();
-    let bytes = disk.state().bytes.clone();
+    let store = disk.open().unwrap();
+    let bytes = disk.state().image.clone();
     disk.state().lasting = Some(bytes);
     let mut expected = Vec::new();
     let mut failures = 0;
@@ -87,7 +87,7 @@ fn a_read_that_fails_while_it_opens_again_is_an_error_once() {
     let mut rng = Rng::new(7);
     let disk = Disk::default();
     let rows = rows(&mut rng);
-    let mut store = disk.open().unwrap();
+    let store = disk.open().unwrap();
     for failing in [Failing::Syncs, Failing::Read] {
         disk.state().failing = failing;
         let error = store.append(Position(0), &rows);
@@ -105,8 +105,8 @@ fn a_read_that_fails_while_it_opens_again_is_an_error_once() {
 fn after_an_fsync_that_failed_a_retry_is_durable_and_not_just_readable() {
     let mut rng = Rng::new(7);
     let disk = Disk::default();
-    let mut store = disk.open().unwrap();
-    let bytes = disk.state().bytes.clone();
+    let store = disk.open().unwrap();
+    let bytes = disk.state().image.clone();
     disk.state().lasting = Some(bytes);
     let mut expected = Vec::new();
     for _ in 0..30 {
@@ -132,8 +132,8 @@ fn after_an_fsync_that_failed_a_retry_is_durable_and_not_just_readable() {
 fn a_full_disk_is_said_to_be_full_and_what_is_there_can_be_read() {
     let mut rng = Rng::new(7);
     let disk = Disk::default();
-    let mut store = disk.open().unwrap();
-    let len = disk.state().bytes.len() as u64;
+    let store = disk.open().unwrap();
+    let len = disk.state().image.journal.len() as u64;
     disk.state().failing = Failing::FullAt(len);
     let mut expected = Vec::new();
     let refused = loop {
@@ -170,7 +170,7 @@ fn a_disk_that_is_really_full_is_said_to_be_full() {
         std::fs::write(&ballast, vec![1; 1 << 20]).unwrap();
         let store = folder.join("store");
         RedbStore::create(&store).unwrap();
-        let (mut store, _) = RedbStore::open(&store).unwrap();
+        let (store, _) = RedbStore::open(&store).unwrap();
         let rows = vec![vec![7; 9_000]; 20];
         let mut end = Position(0);
         let refused = loop {

@@ -24,7 +24,7 @@ fn random_rows(rng: &mut Rng, many: usize) -> Vec<Vec<u8>> {
 fn a_commit_of_100_change_sets_writes_at_most_six_times_its_payload() {
     let mut rng = Rng::new(7);
     let disk = Disk::default();
-    let mut store = disk.open().unwrap();
+    let store = disk.open().unwrap();
     for (many, times_max) in [(1, usize::MAX), (100, 6)] {
         disk.state().log = Some(Vec::new());
         for _ in 0..50 {
@@ -40,7 +40,10 @@ fn a_commit_of_100_change_sets_writes_at_most_six_times_its_payload() {
                 _ => 0,
             })
             .sum();
-        let syncs = log.iter().filter(|step| matches!(step, Step::Sync)).count();
+        let syncs = log
+            .iter()
+            .filter(|step| matches!(step, Step::Sync(_)))
+            .count();
         let payload = 50 * many * ROW_BYTES;
         println!(
             "{many} rows of {ROW_BYTES} bytes: {} bytes written for each commit, {:.1} times the \
@@ -52,7 +55,7 @@ fn a_commit_of_100_change_sets_writes_at_most_six_times_its_payload() {
         assert!(written <= payload.saturating_mul(times_max));
         let grown = log
             .iter()
-            .filter(|step| matches!(step, Step::SetLen(_)))
+            .filter(|step| matches!(step, Step::SetLen(..)))
             .count();
         // One for each commit, and now and then one where the file grows.
         assert!((50..=50 + grown).contains(&syncs));
@@ -97,7 +100,7 @@ fn figures_of_durable_appends() {
     for (many, appends) in [(1, 600), (100, 300)] {
         let folder = tempfile::tempdir_in(base()).unwrap();
         RedbStore::create(folder.path()).unwrap();
-        let (mut store, _) = RedbStore::open(folder.path()).unwrap();
+        let (store, _) = RedbStore::open(folder.path()).unwrap();
         timed("RedbStore", many, appends, |at, rows| {
             store.append(Position(at as u64), rows).unwrap();
         });
@@ -111,7 +114,7 @@ fn figures_of_opening_after_a_crash() {
     let folder = tempfile::tempdir_in(base()).unwrap();
     let crashed = tempfile::tempdir_in(base()).unwrap();
     RedbStore::create(folder.path()).unwrap();
-    let (mut store, _) = RedbStore::open(folder.path()).unwrap();
+    let (store, _) = RedbStore::open(folder.path()).unwrap();
     let mut rng = Rng::new(7);
     for append in 0..240 {
         let rows = random_rows(&mut rng, 1_000);

@@ -6,7 +6,11 @@
 //!
 //! `ANABRANCH_FLIPS_EVERY=1` flips every bit of the live bytes.
 
-use crate::{all, disk::Disk, setting};
+use crate::{
+    all,
+    disk::{Disk, Image},
+    setting,
+};
 use anabranch_core::store::{Position, Store};
 use anabranch_storage::journal::NotOpened;
 
@@ -15,7 +19,7 @@ const PAGE: usize = 4_096;
 /// A store whose rows fill some pages, closed in order; and its rows.
 fn small() -> (Vec<u8>, Vec<Vec<u8>>) {
     let disk = Disk::default();
-    let mut store = disk.open().unwrap();
+    let store = disk.open().unwrap();
     let mut expected: Vec<Vec<u8>> = Vec::new();
     for append in 0..6u8 {
         let rows: Vec<Vec<u8>> = (0..20u8)
@@ -27,8 +31,15 @@ fn small() -> (Vec<u8>, Vec<Vec<u8>>) {
         expected.extend(rows);
     }
     drop(store);
-    let bytes = disk.state().bytes.clone();
+    let bytes = disk.state().image.journal.clone();
     (bytes, expected)
+}
+
+fn on(journal: Vec<u8>) -> Disk {
+    Disk::of(Image {
+        journal,
+        ..Image::default()
+    })
 }
 
 /// The pages that hold anything.
@@ -92,12 +103,12 @@ fn quiet_about_redb() {
 }
 
 fn flip(bytes: Vec<u8>, rows: &[Vec<u8>], bit: usize, found: &mut Found) {
-    match Disk::of(bytes).open() {
+    match on(bytes).open() {
         Err(NotOpened::Damaged | NotOpened::NotAStore | NotOpened::Format { .. }) => {
             found.refused += 1;
         }
         Err(other) => panic!("byte {}: {other}", bit / 8),
-        Ok(mut store) => match all(&store) {
+        Ok(store) => match all(&store) {
             Ok(had) => {
                 assert_eq!(
                     had.len(),
@@ -140,7 +151,7 @@ fn verifying_names_the_damaged_rows_and_counts_the_others() {
         .position(|bytes| bytes == marked.as_slice());
     let mut bytes = sound.clone();
     bytes[at.unwrap() + 5] ^= 1;
-    let store = Disk::of(bytes).open().unwrap();
+    let store = on(bytes).open().unwrap();
     let mut told = 0;
     let report = store.verify(|done, of| {
         assert_eq!((done, of), (told + 1, rows.len() as u64));

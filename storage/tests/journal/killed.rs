@@ -92,7 +92,7 @@ fn a_killed_process_leaves_everything_that_it_said_was_saved() {
 }
 
 fn write_for_ever(folder: &Path) -> ! {
-    let (mut store, _) = RedbStore::open(folder).unwrap();
+    let (store, _) = RedbStore::open(folder).unwrap();
     let mut say = std::io::stdout();
     println!();
     loop {

@@ -8,10 +8,12 @@
 )]
 
 mod crash;
+mod derived;
 mod disk;
 mod faults;
 mod figures;
 mod flips;
+mod formats;
 mod killed;
 mod opening;
 

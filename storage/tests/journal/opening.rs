@@ -16,7 +16,7 @@ use tempfile::TempDir;
 fn store() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     RedbStore::create(folder.path()).unwrap();
-    let (mut store, whereabouts) = RedbStore::open(folder.path()).unwrap();
+    let (store, whereabouts) = RedbStore::open(folder.path()).unwrap();
     assert_eq!(whereabouts, Whereabouts::Home);
     store.append(Position(0), &rows()).unwrap();
     folder
@@ -86,12 +86,12 @@ fn a_store_of_another_format_is_refused_by_its_marker_and_by_its_file() {
     let original = fs::read_to_string(&marker).unwrap();
     fs::write(
         &marker,
-        original.replace("store 1\n", "store 2\nand more\n"),
+        original.replace("store 2\n", "store 3\nand more\n"),
     )
     .unwrap();
     assert!(matches!(
         refused(folder.path()),
-        (NotOpened::Format { had: 2 }, Fault::Caller)
+        (NotOpened::Format { had: 3 }, Fault::Caller)
     ));
     fs::write(&marker, original).unwrap();
     let file = redb::Database::create(folder.path().join("store.redb")).unwrap();
@@ -106,12 +106,12 @@ fn a_store_of_another_format_is_refused_by_its_marker_and_by_its_file() {
     drop(file);
     assert!(matches!(
         refused(folder.path()),
-        (NotOpened::Format { had: 9 }, Fault::Caller)
+        (NotOpened::Format { had: 10 }, Fault::Caller)
     ));
     fs::remove_file(&marker).unwrap();
     assert!(matches!(
         refused(folder.path()),
-        (NotOpened::Format { had: 9 }, Fault::Caller)
+        (NotOpened::Format { had: 10 }, Fault::Caller)
     ));
 }
 

@@ -41,7 +41,7 @@ pub mod trace;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-pub use open::{KEY_FILE, OpenError, is_store, open};
+pub use open::{KEY_FILE, OpenError, is_store, open, open_to_join};
 
 pub use anabranch_core as core;
 pub use anabranch_storage as storage;

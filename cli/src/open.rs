@@ -90,6 +90,20 @@ pub fn is_store(folder: impl AsRef<Path>) -> bool {
 /// # Errors
 /// See [`OpenError`].
 pub fn open(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
+    let node = open_to_join(folder)?;
+    if node.with(|engine| engine.workspaces().next().is_none()) {
+        let schemas = catalogue().iter().filter_map(|entry| entry.parse().ok());
+        node.found(WorkspaceId(chance()?), UserId(chance()?), schemas.collect())?;
+    }
+    Ok(node)
+}
+
+/// The same, but a store that is made has no workspace: this device is to be admitted to another's,
+/// which comes as a bundle.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_to_join(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
     let folder = folder.as_ref();
     if !is_store(folder) {
         RedbStore::create(folder)?;
@@ -108,10 +122,6 @@ pub fn open(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
             }
             RedbStore::settle_in(folder)?;
         }
-    }
-    if node.with(|engine| engine.workspaces().next().is_none()) {
-        let schemas = catalogue().iter().filter_map(|entry| entry.parse().ok());
-        node.found(WorkspaceId(chance()?), UserId(chance()?), schemas.collect())?;
     }
     Ok(node)
 }

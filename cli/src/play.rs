@@ -205,7 +205,10 @@ fn concurrent(
 }
 
 /// Makes the same replacements in a mirror that a replica told of.
-fn reflect(mirror: &mut Mirror, patches: &[Patch]) -> Result<(), OutOfRange> {
+///
+/// # Errors
+/// A replacement outside the text.
+pub fn reflect(mirror: &mut Mirror, patches: &[Patch]) -> Result<(), OutOfRange> {
     for patch in patches {
         if let Patch::Splice {
             at, delete, insert, ..
@@ -423,18 +426,21 @@ const ALONE_MAX: usize = 20_000;
 pub fn text_of(station: &anabranch_core::sim::Station, page: &EntityId) -> String {
     let document = station.replica.document(page, "body");
     match document.map(|document| document.engine()) {
-        Some(EngineDoc::Body(body)) => match body.content() {
-            BodyView::Text(runs) => runs
-                .iter()
-                .filter_map(|run| match &run.content {
-                    Inline::Text(text) => Some(text.as_str()),
-                    Inline::Embed(_) => None,
-                })
-                .collect(),
-            BodyView::Tree(_) => String::new(),
-        },
+        Some(EngineDoc::Body(body)) => text_of_body(body.content()),
         Some(EngineDoc::Record(_) | EngineDoc::Log(_)) | None => String::new(),
     }
+}
+
+/// The text of a body that is one text.
+pub fn text_of_body(body: BodyView) -> String {
+    let BodyView::Text(runs) = body else {
+        return String::new();
+    };
+    let texts = runs.into_iter().filter_map(|run| match run.content {
+        Inline::Text(text) => Some(text),
+        Inline::Embed(_) => None,
+    });
+    texts.collect()
 }
 
 fn not_accepted(intake: &Intake) -> usize {

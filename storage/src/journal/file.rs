@@ -97,7 +97,11 @@ impl Reopening {
         let file = (self.ground)(self.part).map_err(Trouble::Closed)?;
         // What an error left to be written again belongs to what goes.
         *self.unsynced.lock().unwrap_or_else(PoisonError::into_inner) = Unsynced::default();
-        let emptied = file.set_len(0).and_then(|()| file.sync_data());
+        // Nothing that was written before may reach the disk after it was cut.
+        let emptied = file
+            .sync_data()
+            .and_then(|()| file.set_len(0))
+            .and_then(|()| file.sync_data());
         held.new = emptied.is_ok();
         emptied.and_then(|()| file.close()).map_err(Trouble::io)
     }

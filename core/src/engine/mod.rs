@@ -591,8 +591,8 @@ impl Engine {
         Ok((intake, self.journal.ticket()))
     }
 
-    /// Seals what was written since the last flush; it goes into the journal. Polling does it too.
-    pub fn seal(&mut self) {
+    /// Seals what was written since the last flush; it goes into the journal.
+    fn seal(&mut self) {
         for (workspace, replica) in &mut self.replicas {
             // The key is the pen's: no pen of another device is taken or loaded.
             for verified in replica.flush(&self.key).unwrap_or_default() {

@@ -46,6 +46,9 @@ pub enum ExportError {
     /// An item exceeds a bundle's bounds.
     #[error(transparent)]
     Bundle(#[from] BundleError),
+    /// Not everything here is durable, and nothing leaves before it is.
+    #[error("not everything here is saved yet, and nothing leaves this device before it is: try again")]
+    Unsaved,
 }
 
 impl Engine {
@@ -151,13 +154,16 @@ impl Engine {
     /// Everything of a workspace that is here and proven, as a bundle.
     ///
     /// # Errors
-    /// Where not everything can be read, or does not fit a bundle.
+    /// Where not everything is durable or can be read, or does not fit a bundle.
     pub fn export(
         &mut self,
         store: &(impl Store + ?Sized),
         now_ms: u64,
         workspace: &WorkspaceId,
     ) -> Result<Vec<u8>, ExportError> {
+        if self.is_unsaved() {
+            return Err(ExportError::Unsaved);
+        }
         let mut writer = BundleWriter::new();
         if let Some(replica) = self.replica(workspace) {
             for schema in replica.schemas().iter() {

@@ -32,12 +32,15 @@ use std::{
     fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use ticket::Progress;
 
 /// How often an import looks whether the disk keeps up with it.
 const IMPORT_PAUSE: Duration = Duration::from_millis(2);
+
+/// How long an export waits for the disk.
+const EXPORT_WAIT: Duration = Duration::from_secs(30);
 
 /// A node: workspaces in memory, a journal beneath them. Dropping it waits for nothing; [`Node::close`]
 /// does.
@@ -327,15 +330,23 @@ impl Node {
         }
     }
 
-    /// Everything of a workspace that is here and proven, as a bundle.
+    /// Everything of a workspace that is here, as a bundle. It waits until all of it is durable.
     ///
     /// # Errors
-    /// Where not everything can be read, or does not fit a bundle.
+    /// Where not everything can be saved or read, or does not fit a bundle.
     pub fn export(&self, workspace: &WorkspaceId) -> Result<Vec<u8>, ExportError> {
-        let mut state = self.shared.lock();
-        state
-            .engine
-            .export(&*self.shared.store, now_ms(), workspace)
+        let until = Instant::now() + EXPORT_WAIT;
+        loop {
+            let ticket = self.with(|engine| engine.ticket());
+            self.promised(ticket).wait_local(EXPORT_WAIT);
+            let mut state = self.shared.lock();
+            let store = &*self.shared.store;
+            match state.engine.export(store, now_ms(), workspace) {
+                // Somebody wrote meanwhile.
+                Err(ExportError::Unsaved) if Instant::now() < until => {}
+                exported => return exported,
+            }
+        }
     }
 
     /// blake3 of a workspace's documents: equal on devices that have the same change sets and control

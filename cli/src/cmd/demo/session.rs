@@ -197,7 +197,7 @@ fn text(pair: &Pair, node: &Node, page: EntityId) -> Result<String, Failure> {
 }
 
 fn shown(document: Option<&mut Document>) -> String {
-    match document.map(|one| &*one.engine()) {
+    match document.map(|one| one.engine()) {
         Some(EngineDoc::Body(body)) => text_of_body(body.content()),
         Some(EngineDoc::Record(_) | EngineDoc::Log(_)) | None => String::new(),
     }

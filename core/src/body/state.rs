@@ -47,6 +47,11 @@ pub(super) struct Seat {
     pub(super) key: Option<Arc<str>>,
 }
 
+/// The units that an update deletes, which passed the gate.
+pub(crate) fn deleted_by(update: &[u8]) -> IdRuns {
+    State::read(update).map_or_else(IdRuns::default, |state| state.deleted)
+}
+
 impl State {
     /// Reads an update that passed the gate, or the engine's own state.
     pub(super) fn read(bytes: &[u8]) -> Option<State> {

@@ -1,29 +1,19 @@
-//! Where a store is, and what every command that works on one does first.
+//! Where a store is, and what every command that works on one may fail with.
 
+use super::desk::Desk;
 use crate::answer::Failure;
 use anabranch::{
     OpenError,
-    core::{
-        document::{Draft, EngineDoc},
-        engine::{EditError, Place},
-        id::{EntityId, UserId, ViewId, WorkspaceId},
-        record::{Life, RecordOp, RecordView, unnumbered},
-        replica::Replica,
-        schema::Schema,
-    },
+    core::{engine::EditError, replica::BundleReadError},
     field::FieldError,
     storage::Fault,
     transport::{
-        Home, Node,
+        Home,
         node::{CloseError, NoChance},
     },
 };
 use clap::Args;
-use serde_json::{Value as Json, json};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-
-/// How long a command waits for the disk before it says that it did not answer.
-const SAVE_MAX: Duration = Duration::from_secs(30);
+use std::path::{Path, PathBuf};
 
 /// Where the store is.
 #[derive(Args)]
@@ -36,16 +26,6 @@ pub struct At {
         env = "ANABRANCH_STORE"
     )]
     store: PathBuf,
-}
-
-/// A store that a command works on.
-pub struct Desk {
-    /// Its node.
-    pub node: Node,
-    /// Its workspace.
-    pub workspace: WorkspaceId,
-    /// Its user.
-    pub user: UserId,
 }
 
 /// Why a command on a store has no answer.
@@ -90,9 +70,74 @@ pub enum DeskError {
         /// How many.
         count: usize,
     },
+    /// A part that is not there, or that something else holds.
+    #[error("kind `{kind}` has no {wanted} `{name}`: {has}")]
+    Part {
+        /// The kind.
+        kind: String,
+        /// What was looked for.
+        wanted: &'static str,
+        /// Its name.
+        name: String,
+        /// What there is.
+        has: String,
+    },
+    /// Words that name no point of a history.
+    #[error(
+        "`{words}` names no point in this entity's history: give the id of a change (see `anabranch history`), \
+         the name of a version, or a time such as 2026-11-21T18:00:00Z"
+    )]
+    Point {
+        /// The words.
+        words: String,
+    },
+    /// A named version whose change sets are not all here.
+    #[error(
+        "version `{name}` names {missing} change sets that are not here yet: import a bundle of a store \
+         that has them"
+    )]
+    Incomplete {
+        /// The version.
+        name: String,
+        /// How many.
+        missing: usize,
+    },
+    /// A field that has one value.
+    #[error(
+        "`{field}` was not written apart, there is nothing to settle{}",
+        open_fields(open)
+    )]
+    Settled {
+        /// The field.
+        field: String,
+        /// The fields that were.
+        open: Vec<String>,
+    },
+    /// A choice that is none.
+    #[error("there are {count} values: --pick takes 1 to {count}, not {pick}")]
+    Pick {
+        /// What was picked.
+        pick: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// A name that is taken.
+    #[error("there is a version `{name}` of this entity already: choose another name")]
+    Taken {
+        /// The name.
+        name: String,
+    },
     /// An assignment.
     #[error(transparent)]
     Field(#[from] FieldError),
+    /// A bundle that is none.
+    #[error("{path}: {error}")]
+    Bundle {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        error: BundleReadError,
+    },
     /// The edit was refused.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -102,6 +147,13 @@ pub enum DeskError {
     /// It was not saved.
     #[error(transparent)]
     Close(#[from] CloseError),
+}
+
+fn open_fields(open: &[String]) -> String {
+    match open.is_empty() {
+        true => ": no field of this entity was".to_owned(),
+        false => format!(": these were: {}", open.join(", ")),
+    }
 }
 
 impl DeskError {
@@ -114,10 +166,17 @@ impl DeskError {
             | DeskError::Kind { .. }
             | DeskError::Entity { .. }
             | DeskError::Ambiguous { .. }
+            | DeskError::Part { .. }
+            | DeskError::Point { .. }
+            | DeskError::Incomplete { .. }
+            | DeskError::Settled { .. }
+            | DeskError::Pick { .. }
+            | DeskError::Taken { .. }
             | DeskError::Field(_)
             | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => {
                 Fault::Caller
             }
+            DeskError::Bundle { .. } => Fault::Peer,
             DeskError::Edit(EditError::StoreFailing { .. })
             | DeskError::Name(_)
             | DeskError::Close(_) => Fault::Environment,
@@ -159,94 +218,16 @@ impl At {
     fn sit(&self) -> Result<Desk, Failure> {
         let node = anabranch::open(&self.store)?;
         let Home { workspace, user } = node.home().ok_or(DeskError::Empty)?;
-        Ok(Desk {
-            node,
-            workspace,
-            user,
-        })
+        Ok(Desk::new(node, workspace, user))
     }
 
     /// The folder.
     pub fn path(&self) -> String {
         self.store.display().to_string()
     }
-}
 
-impl Desk {
-    /// Waits until everything is durable.
-    pub fn close(self) -> Result<(), Failure> {
-        Ok(self.node.close(SAVE_MAX).map_err(DeskError::from)?)
+    /// The folder, for what looks at files.
+    pub fn folder(&self) -> &Path {
+        &self.store
     }
-
-    /// Looks at the workspace.
-    pub fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
-        self.node
-            .with(|engine| engine.replica(&self.workspace).map(look))
-    }
-
-    /// The newest schema of a kind.
-    pub fn schema(&self, kind: &str) -> Result<Arc<Schema>, DeskError> {
-        let schema = self.look(|replica| replica.schemas().newest(kind).cloned());
-        schema.flatten().ok_or_else(|| DeskError::Kind {
-            kind: kind.to_owned(),
-        })
-    }
-
-    /// The entity whose id, or its end, was given, and its kind.
-    pub fn entity(&self, words: &str) -> Result<(EntityId, Arc<Schema>), DeskError> {
-        let found = self.look(|replica| {
-            let records = replica.documents().filter(|one| one.part() == "record");
-            let named = records.filter(|one| one.entity().to_string().ends_with(words));
-            let named = named.filter_map(|one| Some((*one.entity(), Arc::clone(one.schema()?))));
-            named.collect::<Vec<_>>()
-        });
-        let mut found = found.unwrap_or_default();
-        let words = words.to_owned();
-        match (found.len(), found.pop()) {
-            (1, Some(one)) => Ok(one),
-            (0, _) => Err(DeskError::Entity { words }),
-            (count, _) => Err(DeskError::Ambiguous { words, count }),
-        }
-    }
-
-    /// What a record shows; an empty one where there is none.
-    pub fn record(&self, entity: &EntityId) -> RecordView {
-        let view = self.look(|replica| {
-            let document = replica.document(entity, "record")?;
-            let EngineDoc::Record(record) = document.engine() else {
-                return None;
-            };
-            Some(record.project(&unnumbered))
-        });
-        view.flatten().unwrap_or_default()
-    }
-
-    /// Edits a record.
-    pub fn write(&self, kind: &str, entity: EntityId, ops: &[RecordOp]) -> Result<(), DeskError> {
-        let place = Place {
-            workspace: self.workspace,
-            kind,
-            entity,
-            part: "record",
-            view: ViewId(0),
-        };
-        self.node.edit(&place, &Draft::Record(ops))?;
-        Ok(())
-    }
-}
-
-/// A record for programs.
-pub fn as_json(entity: &EntityId, kind: &str, view: &RecordView) -> Json {
-    json!({
-        "id": entity.to_string(),
-        "kind": kind,
-        "deleted": view.life == Life::Deleted,
-        "version": view.version,
-        "fields": view.fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect::<serde_json::Map<_, _>>(),
-        "conflicts": view.conflicts.iter().map(|conflict| json!({
-            "field": conflict.field.join("."),
-            "shown": conflict.shown.to_json(),
-            "values": conflict.candidates.iter().map(|one| one.value.to_json()).collect::<Vec<_>>(),
-        })).collect::<Vec<_>>(),
-    })
 }

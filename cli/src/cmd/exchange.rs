@@ -1,16 +1,13 @@
 //! `anabranch export`, `import`: two stores merge through a file.
 
-use super::{
-    BUNDLE_BYTES_MAX,
-    at::{At, DeskError},
-};
+use super::{BUNDLE_BYTES_MAX, at::At};
 use crate::{
     answer::{Answer, Failure},
     page::{Page, Tone},
 };
 use anabranch::{
     core::document::State,
-    storage::{Fault, bounded, whole},
+    storage::{bounded, whole},
 };
 use clap::Args;
 use serde_json::json;
@@ -40,10 +37,7 @@ pub struct Import {
 impl Export {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let desk = self.at.open()?;
-        let bundle = desk.look(|replica| replica.bundle());
-        let bundle = bundle
-            .ok_or(DeskError::Empty)?
-            .map_err(|error| Failure::new(Fault::Caller, error))?;
+        let bundle = desk.bundle()?;
         desk.close()?;
         let written = match self.replace {
             true => whole::replace(&self.file, &bundle),
@@ -63,9 +57,8 @@ impl Import {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let desk = self.at.open()?;
         let bytes = bounded::read(&self.file, BUNDLE_BYTES_MAX)?;
-        let imported = desk.node.import(&bytes);
-        let imported = imported.map_err(|error| Failure::new(Fault::Peer, error))?;
-        let home = imported.workspace == desk.workspace;
+        let imported = desk.import(&self.file.display().to_string(), &bytes)?;
+        let home = imported.workspace == desk.workspace();
         desk.close()?;
         let counted = |wanted: fn(&State) -> bool| {
             let arrivals = imported.intake.arrivals.iter();

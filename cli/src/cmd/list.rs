@@ -1,17 +1,12 @@
 //! `anabranch list`: entities of a kind.
 
-use super::{
-    at::{At, as_json},
-    record::in_words,
-};
+use super::{at::At, desk::as_json, words::in_words};
 use crate::{
     answer::{Answer, Failure},
     page::{Page, Tone},
 };
 use anabranch::core::{
-    document::{Document, EngineDoc},
-    id::EntityId,
-    record::{Life, RecordView, unnumbered},
+    record::{Life, RecordView},
     value::Value,
 };
 use clap::Args;
@@ -38,16 +33,11 @@ impl List {
         if let Some(kind) = &self.kind {
             desk.schema(kind)?;
         }
-        let found = desk.look(|replica| {
-            let documents = replica.documents().filter_map(projected);
-            let of_kind = documents
-                .filter(|(_, kind, _)| self.kind.as_ref().is_none_or(|wanted| wanted == kind));
-            let there = of_kind.filter(|(.., view)| self.deleted || view.life != Life::Deleted);
-            there
-                .filter(|(.., view)| self.holds(view))
-                .collect::<Vec<_>>()
+        let mut found = desk.records();
+        found.retain(|(_, kind, view)| {
+            let of_kind = self.kind.as_ref().is_none_or(|wanted| wanted == kind);
+            of_kind && (self.deleted || view.life != Life::Deleted) && self.holds(view)
         });
-        let found = found.unwrap_or_default();
         desk.close()?;
         let rows: Vec<[String; 3]> = found
             .iter()
@@ -81,14 +71,6 @@ impl List {
             }
         })
     }
-}
-
-fn projected(document: &Document) -> Option<(EntityId, String, RecordView)> {
-    let EngineDoc::Record(record) = document.engine() else {
-        return None;
-    };
-    let kind = document.schema()?.kind().to_owned();
-    (document.part() == "record").then(|| (*document.entity(), kind, record.project(&unnumbered)))
 }
 
 /// What a person would know an entity by.

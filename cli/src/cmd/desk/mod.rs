@@ -1,0 +1,288 @@
+//! A store that a command works on. Whatever commands ask of the node and its documents they ask here.
+//!
+//! | module | what it asks |
+//! |---|---|
+//! | this one | what entities show now, and writing to them |
+//! | `history` | what happened to an entity, and how it was at a point |
+//! | `steps` | which own edits can be taken back |
+//! | `stock` | what a store holds: workspaces, documents, members |
+
+mod history;
+mod steps;
+mod stock;
+
+pub use history::{Change, Did, Point, Wrote, name_of, text_of};
+pub use steps::Way;
+pub use stock::{Holding, Stock};
+
+use super::at::DeskError;
+use crate::answer::Failure;
+use anabranch::{
+    core::{
+        body::{BodyOp, BodyView},
+        causal::Since,
+        document::{Document, Draft, EngineDoc},
+        engine::{Imported, Place},
+        id::{EntityId, OriginId, UserId, ViewId, WorkspaceId},
+        log::Entry,
+        record::{Life, RecordOp, RecordView, unnumbered},
+        replica::Replica,
+        schema::{BodyLayout, LogShape, PartShape, Residency, Schema},
+    },
+    storage::Fault,
+    transport::Node,
+};
+use serde_json::{Value as Json, json};
+use std::{sync::Arc, time::Duration};
+
+/// How long a command waits for the disk before it says that it did not answer.
+const SAVE_MAX: Duration = Duration::from_secs(30);
+/// The view in which commands edit.
+const EDITS: ViewId = ViewId(0);
+
+/// A store that a command works on.
+pub struct Desk {
+    node: Node,
+    workspace: WorkspaceId,
+    user: UserId,
+}
+
+impl Desk {
+    /// A desk over an open store.
+    pub fn new(node: Node, workspace: WorkspaceId, user: UserId) -> Self {
+        Desk {
+            node,
+            workspace,
+            user,
+        }
+    }
+
+    /// The workspace that is written in.
+    pub fn workspace(&self) -> WorkspaceId {
+        self.workspace
+    }
+
+    /// The user who writes.
+    pub fn user(&self) -> UserId {
+        self.user
+    }
+
+    /// This device.
+    pub fn device(&self) -> OriginId {
+        self.node.with(|engine| engine.device())
+    }
+
+    /// Waits until everything is durable.
+    pub fn close(self) -> Result<(), Failure> {
+        Ok(self.node.close(SAVE_MAX).map_err(DeskError::from)?)
+    }
+
+    /// Looks at the workspace.
+    fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
+        self.node
+            .with(|engine| engine.replica(&self.workspace).map(look))
+    }
+
+    /// Looks at a part of an entity, if anything was written to it.
+    fn part<T>(
+        &self,
+        entity: &EntityId,
+        part: &str,
+        look: impl FnOnce(&Document) -> Option<T>,
+    ) -> Option<T> {
+        self.look(|replica| replica.document(entity, part).and_then(look))
+            .flatten()
+    }
+
+    /// The newest schema of a kind.
+    pub fn schema(&self, kind: &str) -> Result<Arc<Schema>, DeskError> {
+        let schema = self.look(|replica| replica.schemas().newest(kind).cloned());
+        schema.flatten().ok_or_else(|| DeskError::Kind {
+            kind: kind.to_owned(),
+        })
+    }
+
+    /// The entity whose id, or its end, was given, and its kind.
+    pub fn entity(&self, words: &str) -> Result<(EntityId, Arc<Schema>), DeskError> {
+        let found = self.look(|replica| {
+            let records = replica.documents().filter(|one| one.part() == "record");
+            let named = records.filter(|one| one.entity().to_string().ends_with(words));
+            let named = named.filter_map(|one| Some((*one.entity(), Arc::clone(one.schema()?))));
+            named.collect::<Vec<_>>()
+        });
+        let mut found = found.unwrap_or_default();
+        let words = words.to_owned();
+        match (found.len(), found.pop()) {
+            (1, Some(one)) => Ok(one),
+            (0, _) => Err(DeskError::Entity { words }),
+            (count, _) => Err(DeskError::Ambiguous { words, count }),
+        }
+    }
+
+    /// The newest schema of an entity's kind.
+    pub fn kind_of(&self, entity: &EntityId) -> Option<Arc<Schema>> {
+        let schema = self.look(|replica| {
+            let mut documents = replica.documents().filter(|one| one.entity() == entity);
+            documents.find_map(|one| one.schema().cloned())
+        });
+        schema.flatten()
+    }
+
+    /// A new entity's id.
+    pub fn new_entity(&self, kind: &str) -> Result<EntityId, DeskError> {
+        Ok(self.node.entity(self.user, kind)?)
+    }
+
+    /// Every record, with its kind.
+    pub fn records(&self) -> Vec<(EntityId, String, RecordView)> {
+        let projected = |document: &Document| {
+            let EngineDoc::Record(record) = document.engine() else {
+                return None;
+            };
+            let kind = document.schema()?.kind().to_owned();
+            let view = (document.part() == "record").then(|| record.project(&unnumbered));
+            view.map(|view| (*document.entity(), kind, view))
+        };
+        let all = self.look(|replica| replica.documents().filter_map(projected).collect());
+        all.unwrap_or_default()
+    }
+
+    /// What a record shows; an empty one where there is none.
+    pub fn record(&self, entity: &EntityId) -> RecordView {
+        let view = self.part(entity, "record", |document| match document.engine() {
+            EngineDoc::Record(record) => Some(record.project(&unnumbered)),
+            EngineDoc::Body(_) | EngineDoc::Log(_) => None,
+        });
+        view.unwrap_or_default()
+    }
+
+    /// What a body shows; none where nobody has written it.
+    pub fn body(&self, entity: &EntityId, part: &str) -> Option<BodyView> {
+        self.part(entity, part, |document| match document.engine() {
+            EngineDoc::Body(body) => Some(body.content()),
+            EngineDoc::Record(_) | EngineDoc::Log(_) => None,
+        })
+    }
+
+    /// Edits a record.
+    pub fn write(&self, kind: &str, entity: EntityId, ops: &[RecordOp]) -> Result<(), DeskError> {
+        self.edit(kind, entity, "record", EDITS, &Draft::Record(ops))
+    }
+
+    /// Edits a body.
+    pub fn write_body(
+        &self,
+        (kind, entity, part): (&str, EntityId, &str),
+        ops: &[BodyOp],
+    ) -> Result<(), DeskError> {
+        self.edit(kind, entity, part, EDITS, &Draft::Body(ops))
+    }
+
+    /// Appends an entry to a log.
+    pub fn append(
+        &self,
+        (kind, entity, log): (&str, EntityId, &str),
+        entry: &Entry,
+    ) -> Result<(), DeskError> {
+        self.edit(kind, entity, log, EDITS, &Draft::Entry(entry))
+    }
+
+    /// Takes back what happened to a part since an earlier point.
+    fn take_back(
+        &self,
+        (kind, entity, part): (&str, EntityId, &str),
+        view: ViewId,
+        since: &Since,
+    ) -> Result<(), DeskError> {
+        self.edit(kind, entity, part, view, &Draft::TakeBack(since))
+    }
+
+    fn edit(
+        &self,
+        kind: &str,
+        entity: EntityId,
+        part: &str,
+        view: ViewId,
+        draft: &Draft<'_>,
+    ) -> Result<(), DeskError> {
+        let place = Place {
+            workspace: self.workspace,
+            kind,
+            entity,
+            part,
+            view,
+        };
+        self.node.edit(&place, draft)?;
+        Ok(())
+    }
+
+    /// Everything that is here, as a bundle.
+    pub fn bundle(&self) -> Result<Vec<u8>, Failure> {
+        let bundle = self.look(Replica::bundle).ok_or(DeskError::Empty)?;
+        bundle.map_err(|error| Failure::new(Fault::Caller, error))
+    }
+
+    /// Takes a bundle in.
+    pub fn import(&self, path: &str, bytes: &[u8]) -> Result<Imported, DeskError> {
+        self.node.import(bytes).map_err(|error| DeskError::Bundle {
+            path: path.to_owned(),
+            error,
+        })
+    }
+}
+
+/// A log of a kind by its name, with or without `log.`, and the name it has in the schema.
+pub fn log_of<'s>(schema: &'s Schema, name: &str) -> Result<(&'s String, &'s LogShape), DeskError> {
+    let logs = || {
+        let parts = schema.spec().parts.iter();
+        parts.filter_map(|(name, part)| match &part.shape {
+            PartShape::Log(shape) => Some((name, shape)),
+            PartShape::Record(_) | PartShape::Body(_) => None,
+        })
+    };
+    let mut named =
+        logs().filter(|(part, _)| part.strip_prefix("log.") == Some(name) || *part == name);
+    named.next().ok_or_else(|| DeskError::Part {
+        kind: schema.kind().to_owned(),
+        wanted: "log",
+        name: name.to_owned(),
+        has: has(logs().map(|(name, _)| name.trim_start_matches("log."))),
+    })
+}
+
+/// The bodies of a kind.
+pub fn bodies(schema: &Schema) -> Vec<(&str, BodyLayout)> {
+    let parts = schema.spec().parts.iter();
+    let bodies = parts.filter_map(|(name, part)| match &part.shape {
+        PartShape::Body(shape) if part.residency == Residency::Synced => {
+            Some((name.as_str(), shape.layout))
+        }
+        PartShape::Body(_) | PartShape::Record(_) | PartShape::Log(_) => None,
+    });
+    bodies.collect()
+}
+
+/// What there is, for an error.
+pub fn has<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    match names.is_empty() {
+        true => "it has none".to_owned(),
+        false => format!("it has {}", names.join(", ")),
+    }
+}
+
+/// A record for programs.
+pub fn as_json(entity: &EntityId, kind: &str, view: &RecordView) -> Json {
+    json!({
+        "id": entity.to_string(),
+        "kind": kind,
+        "deleted": view.life == Life::Deleted,
+        "version": view.version,
+        "fields": view.fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect::<serde_json::Map<_, _>>(),
+        "conflicts": view.conflicts.iter().map(|conflict| json!({
+            "field": conflict.field.join("."),
+            "shown": conflict.shown.to_json(),
+            "values": conflict.candidates.iter().map(|one| one.value.to_json()).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
+    })
+}

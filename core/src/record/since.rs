@@ -24,19 +24,34 @@ impl RecordDoc {
     /// The step that everything since an earlier point makes together.
     pub(super) fn step_since(&self, since: &Since) -> Step {
         let now = self.history.past();
-        if since.by.is_none() {
-            return self.step_between(&since.past, &now);
-        }
+        let mut step = match since.by {
+            None => self.step_between(&since.past, &now),
+            Some(_) => self.steps_of(since),
+        };
+        self.drop_same(&mut step, &since.past, &now);
+        step
+    }
+
+    /// The steps of one device's changes, put together.
+    fn steps_of(&self, since: &Since) -> Step {
         let mut step = Step::default();
-        for (chain, seq) in self
-            .history
-            .since(|chain, seq| self.history.is_since(since, chain, seq))
-        {
-            let before = self.history.before(chain, seq);
+        let history = &self.history;
+        for (chain, seq) in history.since(|chain, seq| history.is_since(since, chain, seq)) {
+            let before = history.before(chain, seq);
             step.merge(self.step_between(&before, &before.with(chain, seq)));
         }
         self.leave_deleted(&mut step, since);
         step
+    }
+
+    /// Leaves alone what reads as it did: entries that were taken out and put in again have other names
+    /// and are the same to a reader.
+    fn drop_same(&self, step: &mut Step, before: &Past, after: &Past) {
+        let (then, later) = (self.reader_at(before), self.reader_at(after));
+        step.sequences.retain(|path, _| {
+            let values = |reader| items(reader, path).into_iter().map(|(_, value)| value);
+            !values(&then).eq(values(&later))
+        });
     }
 
     /// What others deleted as well stays deleted.
@@ -128,30 +143,25 @@ impl RecordDoc {
     }
 }
 
+/// The entries of a text or list.
+fn items(reader: &Reader<'_, Automerge>, path: &FieldPath) -> Vec<(OpKey, Value)> {
+    let object = reader.sequence(path);
+    let items = object
+        .map(|object| reader.items(&object))
+        .into_iter()
+        .flatten();
+    items
+        .filter_map(|(id, value)| Some((op_key(&id)?, value)))
+        .collect()
+}
+
 fn sequence_between(
     then: &Reader<'_, Automerge>,
     later: &Reader<'_, Automerge>,
     path: &FieldPath,
     step: &mut Step,
 ) {
-    let Some(object) = later.sequence(path) else {
-        return;
-    };
-    let items = |reader: &Reader<'_, Automerge>| -> Vec<(OpKey, Value)> {
-        let items = reader.items(&object).into_iter();
-        items
-            .filter_map(|(id, value)| Some((op_key(&id)?, value)))
-            .collect()
-    };
-    let (old, new) = (items(then), items(later));
-    // Entries that were put in again have other names and are the same to a reader.
-    if old
-        .iter()
-        .map(|(_, value)| value)
-        .eq(new.iter().map(|(_, value)| value))
-    {
-        return;
-    }
+    let (old, new) = (items(then, path), items(later, path));
     let was: BTreeSet<OpKey> = old.iter().map(|(id, _)| *id).collect();
     let is: BTreeSet<OpKey> = new.iter().map(|(id, _)| *id).collect();
     step.inserted(path, is.difference(&was).copied());

@@ -4,9 +4,12 @@ use super::desk::Desk;
 use crate::answer::Failure;
 use anabranch::{
     OpenError,
-    core::{engine::EditError, replica::BundleReadError},
+    core::{engine::EditError, id::WorkspaceId, replica::BundleReadError},
     field::FieldError,
-    storage::Fault,
+    storage::{
+        Fault,
+        journal::{RedbStore, Whereabouts},
+    },
     transport::{
         Home,
         node::{CloseError, NoChance},
@@ -102,6 +105,15 @@ pub enum DeskError {
         /// How many.
         missing: usize,
     },
+    /// Words that nothing can be said about.
+    #[error(
+        "`{words}` is no change, entity or topic: topics are conflict, offline, queue, error, \
+         permission, events"
+    )]
+    Unexplained {
+        /// The words.
+        words: String,
+    },
     /// A field that has one value.
     #[error(
         "`{field}` was not written apart, there is nothing to settle{}",
@@ -130,6 +142,18 @@ pub enum DeskError {
     /// An assignment.
     #[error(transparent)]
     Field(#[from] FieldError),
+    /// A bundle of a workspace that is not here.
+    #[error(
+        "{path} is of workspace {of}, this store is of {home}: take it in beside its own with --foreign"
+    )]
+    Foreign {
+        /// The file.
+        path: String,
+        /// Its workspace.
+        of: WorkspaceId,
+        /// The store's.
+        home: WorkspaceId,
+    },
     /// A bundle that is none.
     #[error("{path}: {error}")]
     Bundle {
@@ -169,6 +193,7 @@ impl DeskError {
             | DeskError::Part { .. }
             | DeskError::Point { .. }
             | DeskError::Incomplete { .. }
+            | DeskError::Unexplained { .. }
             | DeskError::Settled { .. }
             | DeskError::Pick { .. }
             | DeskError::Taken { .. }
@@ -176,7 +201,7 @@ impl DeskError {
             | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => {
                 Fault::Caller
             }
-            DeskError::Bundle { .. } => Fault::Peer,
+            DeskError::Bundle { .. } | DeskError::Foreign { .. } => Fault::Peer,
             DeskError::Edit(EditError::StoreFailing { .. })
             | DeskError::Name(_)
             | DeskError::Close(_) => Fault::Environment,
@@ -213,6 +238,16 @@ impl At {
             true => self.sit(),
             false => Err(DeskError::Missing { path }.into()),
         }
+    }
+
+    /// The journal beneath the store, to read its rows. Nothing about the store is settled by it.
+    pub fn journal(&self) -> Result<(RedbStore, Whereabouts), Failure> {
+        let path = self.store.clone();
+        if !anabranch::is_store(&path) {
+            return Err(DeskError::Missing { path }.into());
+        }
+        let opened = RedbStore::open(&path);
+        opened.map_err(|error| Failure::new(error.fault(), error))
     }
 
     fn sit(&self) -> Result<Desk, Failure> {

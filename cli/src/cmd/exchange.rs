@@ -30,6 +30,9 @@ pub struct Export {
 pub struct Import {
     /// The file.
     file: PathBuf,
+    /// Take in a workspace that is not here yet, beside the store's own.
+    #[arg(long)]
+    foreign: bool,
     #[command(flatten)]
     at: At,
 }
@@ -57,7 +60,7 @@ impl Import {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let desk = self.at.open()?;
         let bytes = bounded::read(&self.file, BUNDLE_BYTES_MAX)?;
-        let imported = desk.import(&self.file.display().to_string(), &bytes)?;
+        let imported = desk.import(&self.file.display().to_string(), &bytes, self.foreign)?;
         let home = imported.workspace == desk.workspace();
         desk.close()?;
         let counted = |wanted: fn(&State) -> bool| {

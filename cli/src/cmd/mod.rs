@@ -4,10 +4,14 @@ mod at;
 mod conflict;
 mod demo;
 mod desk;
+mod doctor;
 mod exchange;
+mod explain;
 mod gather;
 mod history;
 mod init;
+mod inspect;
+mod journal;
 mod judge;
 mod list;
 mod record;
@@ -67,19 +71,29 @@ pub enum Command {
     Conflicts(conflict::Conflicts),
     /// Settle such a field: `anabranch resolve 7f3a status --pick 2`.
     Resolve(conflict::Resolve),
+    /// What happened, why, and how to fix it: of a change, an entity or a topic.
+    Explain(explain::Explain),
     /// List entities, with a kind and conditions or all.
     List(list::List),
     /// Delete an entity. It can be restored.
     Delete(record::One),
     /// Bring a deleted entity back.
     Restore(record::One),
+    /// The journal, in the order in which things became known here.
+    Log(journal::Log),
+    /// Read every byte of the store once, and check it.
+    Verify(journal::Verify),
+    /// What a store holds: files, rows, workspaces, documents.
+    Inspect(inspect::Inspect),
+    /// Whether a store and what it stands on are sound, and what to do.
+    Doctor(doctor::Doctor),
     /// Write what the store holds into a file, for another store to import.
     Export(exchange::Export),
     /// Take in what another store exported.
     Import(exchange::Import),
     /// Judge a change: accept, hold or refuse, and why.
     Judge(judge::Judge),
-    /// Play a recorded history of typing.
+    /// Play a recorded history of typing, by replicas that judge each other or into a store.
     Replay(replay::Replay),
     /// Look at the schemas that ship with Anabranch, and check your own.
     #[command(subcommand)]
@@ -109,9 +123,14 @@ impl Command {
             Command::Redo(command) => command.run(Way::Redo),
             Command::Conflicts(command) => command.run(),
             Command::Resolve(command) => command.run(),
+            Command::Explain(command) => command.run(),
             Command::List(command) => command.run(),
             Command::Delete(command) => command.turn(&RecordOp::DeleteEntity),
             Command::Restore(command) => command.turn(&RecordOp::RestoreEntity),
+            Command::Log(command) => command.run(),
+            Command::Verify(command) => command.run(),
+            Command::Inspect(command) => command.run(),
+            Command::Doctor(command) => command.run(),
             Command::Export(command) => command.run(),
             Command::Import(command) => command.run(),
             Command::Judge(command) => command.run(),

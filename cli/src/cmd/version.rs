@@ -2,8 +2,7 @@
 
 use super::{
     at::At,
-    desk::{Way, name_of},
-    record::shown,
+    desk::{Stepped, Way, name_of},
     words::{cut, did, end, short, when},
 };
 use crate::{
@@ -149,42 +148,28 @@ impl Step {
             Way::Undo => "undo",
             Way::Redo => "redo",
         };
-        let Some((change, entity)) = stepped else {
+        let Some(Stepped { of, entity, kind }) = stepped else {
             desk.close()?;
+            let said = format!("there is nothing of this device's edits to {word}");
             return Ok(Answer {
-                page: Page::new().line(
-                    Tone::Faint,
-                    format!("there is nothing of this device's edits to {word}"),
-                ),
+                page: Page::new().line(Tone::Faint, said),
                 json: json!({ "done": false }),
                 holds: false,
             });
         };
-        // The view that asked need not be that of one entity.
-        let Some(schema) = desk.kind_of(&entity) else {
-            desk.close()?;
-            return Ok(Answer {
-                page: Page::new().line(Tone::Good, "done"),
-                json: json!({ "done": true, "change": change.to_string() }),
-                holds: true,
-            });
-        };
         let last = desk.changes(&entity, None, 1).into_iter().next();
         let did: Vec<String> = last.iter().flat_map(|last| &last.did).map(did).collect();
-        if did.is_empty() {
-            return shown(desk, &schema, entity);
-        }
         desk.close()?;
         let mut page = Page::new()
-            .piece(Tone::Good, format!("{word} of {}", short(&change)))
-            .line(Tone::Faint, format!("  {} {}", schema.kind(), end(&entity)));
+            .piece(Tone::Good, format!("{word} of {}", short(&of)))
+            .line(Tone::Faint, format!("  {} {}", kind, end(&entity)));
         for one in &did {
             page = page.line(Tone::Plain, format!("  {}", cut(one, 76)));
         }
         Ok(Answer {
             page,
             json: json!({
-                "done": true, "of": change.to_string(), "id": entity.to_string(),
+                "done": true, "of": of.to_string(), "id": entity.to_string(),
                 "change": last.as_ref().map(|last| last.id.to_string()),
                 "did": last.iter().flat_map(|last| &last.did).map(super::words::did_json).collect::<Vec<_>>(),
             }),

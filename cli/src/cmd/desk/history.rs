@@ -5,6 +5,7 @@ use crate::cmd::at::DeskError;
 use anabranch::core::{
     body::{self, BodyView},
     causal::{Graph, Past, Since},
+    control::{ControlBody, Excluded, RefuseReason},
     document::{Document, EngineDoc, State},
     hlc::Hlc,
     id::{ChainIdx, ChangeSetId, EntityId, OriginId, UserId},
@@ -103,6 +104,67 @@ impl Desk {
             all.into_iter().map(|(change, ..)| change).collect()
         });
         all.unwrap_or_default()
+    }
+
+    /// The newest change sets of the whole workspace, and how many there are.
+    pub fn newest(&self, count: usize) -> (Vec<(EntityId, Change)>, usize) {
+        let newest = self.look(|replica| {
+            let mut all: Vec<_> = replica
+                .documents()
+                .flat_map(|one| changes_of(one).into_iter().map(move |found| (one, found)))
+                .collect();
+            all.sort_by_key(|(_, (change, ..))| std::cmp::Reverse((change.hlc, change.id)));
+            let found = all.len();
+            let told = all
+                .into_iter()
+                .take(count)
+                .map(|(document, (mut change, _, at))| {
+                    change.did = at.map_or_else(Vec::new, |(chain, seq)| did(document, chain, seq));
+                    (*document.entity(), change)
+                });
+            (told.collect(), found)
+        });
+        newest.unwrap_or_default()
+    }
+
+    /// The change sets of the whole workspace whose id begins so.
+    pub fn named(&self, beginning: &str) -> Vec<(EntityId, Change)> {
+        let all = self.look(|replica| {
+            let all = replica
+                .documents()
+                .flat_map(|one| changes_of(one).into_iter().map(move |found| (one, found)));
+            let named =
+                all.filter(|(_, (change, ..))| change.id.to_string().starts_with(beginning));
+            let told = named.map(|(document, (mut change, _, at))| {
+                change.did = at.map_or_else(Vec::new, |(chain, seq)| did(document, chain, seq));
+                (*document.entity(), change)
+            });
+            told.collect()
+        });
+        all.unwrap_or_default()
+    }
+
+    /// What a control record says that keeps a change set from counting.
+    pub fn ruling(&self, excluded: &Excluded) -> Option<(u64, String)> {
+        let id = excluded.record();
+        let ruling = self.look(|replica| {
+            let mut line = replica.control().line();
+            let signed = line.find(|signed| signed.record.id() == id)?;
+            let said = match &signed.record.body {
+                ControlBody::Refuse { reason, .. } => match reason {
+                    RefuseReason::Policy(policy) => format!("a policy said no: {policy}"),
+                    RefuseReason::Quota => "a quota was used up".to_owned(),
+                    RefuseReason::NotMember => "its writer was no member any more".to_owned(),
+                },
+                ControlBody::Fork { winner, .. } => {
+                    format!("of two change sets in one place {winner} counts")
+                }
+                ControlBody::Revoke { origin, .. } => format!("device {origin} was shut out"),
+                _ => return None,
+            };
+            Some((signed.record.position.number, said))
+        });
+        ruling.flatten()
     }
 
     /// The point in an entity's history that words name: a version's name, a change set's id or its

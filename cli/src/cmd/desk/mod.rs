@@ -11,8 +11,8 @@ mod history;
 mod steps;
 mod stock;
 
-pub use history::{Change, Did, Point, Wrote, name_of, text_of};
-pub use steps::Way;
+pub use history::{Change, Did, Point, name_of, text_of};
+pub use steps::{Stepped, Way};
 pub use stock::{Holding, Stock};
 
 use super::at::DeskError;
@@ -22,21 +22,29 @@ use anabranch::{
         body::{BodyOp, BodyView},
         causal::Since,
         document::{Document, Draft, EngineDoc},
-        engine::{Imported, Place},
+        engine::{EditError, Imported, Place},
         id::{EntityId, OriginId, UserId, ViewId, WorkspaceId},
         log::Entry,
         record::{Life, RecordOp, RecordView, unnumbered},
-        replica::Replica,
+        replica::{Replica, Unpacked},
         schema::{BodyLayout, LogShape, PartShape, Residency, Schema},
     },
     storage::Fault,
-    transport::Node,
+    transport::{Node, node::CloseError},
 };
 use serde_json::{Value as Json, json};
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How long a command waits for the disk before it says that it did not answer.
 const SAVE_MAX: Duration = Duration::from_secs(30);
+/// How long a store may fail before it is said that it does.
+const FAILING_MAX: Duration = Duration::from_secs(3);
+/// Between two tries of an edit that the disk is too slow for.
+const LAG: Duration = Duration::from_millis(5);
 /// The view in which commands edit.
 const EDITS: ViewId = ViewId(0);
 
@@ -72,8 +80,22 @@ impl Desk {
         self.node.with(|engine| engine.device())
     }
 
-    /// Waits until everything is durable.
+    /// Waits until everything is durable. A store that goes on failing is not waited for: a person
+    /// would.
     pub fn close(self) -> Result<(), Failure> {
+        let mut failing: Option<Instant> = None;
+        while self.node.with(|engine| engine.is_unsaved()) {
+            match self.node.failure() {
+                None => failing = None,
+                Some(error) if failing.is_some_and(|since| since.elapsed() > FAILING_MAX) => {
+                    return Err(DeskError::Close(CloseError::Failing(error)).into());
+                }
+                Some(_) => {
+                    failing.get_or_insert_with(Instant::now);
+                }
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         Ok(self.node.close(SAVE_MAX).map_err(DeskError::from)?)
     }
 
@@ -105,27 +127,18 @@ impl Desk {
     /// The entity whose id, or its end, was given, and its kind.
     pub fn entity(&self, words: &str) -> Result<(EntityId, Arc<Schema>), DeskError> {
         let found = self.look(|replica| {
-            let records = replica.documents().filter(|one| one.part() == "record");
-            let named = records.filter(|one| one.entity().to_string().ends_with(words));
+            let all = replica.documents();
+            let named = all.filter(|one| one.entity().to_string().ends_with(words));
             let named = named.filter_map(|one| Some((*one.entity(), Arc::clone(one.schema()?))));
-            named.collect::<Vec<_>>()
+            named.collect::<BTreeMap<_, _>>()
         });
         let mut found = found.unwrap_or_default();
         let words = words.to_owned();
-        match (found.len(), found.pop()) {
+        match (found.len(), found.pop_first()) {
             (1, Some(one)) => Ok(one),
             (0, _) => Err(DeskError::Entity { words }),
             (count, _) => Err(DeskError::Ambiguous { words, count }),
         }
-    }
-
-    /// The newest schema of an entity's kind.
-    pub fn kind_of(&self, entity: &EntityId) -> Option<Arc<Schema>> {
-        let schema = self.look(|replica| {
-            let mut documents = replica.documents().filter(|one| one.entity() == entity);
-            documents.find_map(|one| one.schema().cloned())
-        });
-        schema.flatten()
     }
 
     /// A new entity's id.
@@ -178,6 +191,25 @@ impl Desk {
         self.edit(kind, entity, part, EDITS, &Draft::Body(ops))
     }
 
+    /// The same; where the disk does not keep up, waits for it.
+    pub fn write_body_waiting(
+        &self,
+        place: (&str, EntityId, &str),
+        ops: &[BodyOp],
+    ) -> Result<(), DeskError> {
+        let begun = Instant::now();
+        loop {
+            match self.write_body(place, ops) {
+                Err(DeskError::Edit(EditError::StoreFailing { .. }))
+                    if begun.elapsed() < SAVE_MAX =>
+                {
+                    std::thread::sleep(LAG);
+                }
+                written => return written,
+            }
+        }
+    }
+
     /// Appends an entry to a log.
     pub fn append(
         &self,
@@ -222,12 +254,21 @@ impl Desk {
         bundle.map_err(|error| Failure::new(Fault::Caller, error))
     }
 
-    /// Takes a bundle in.
-    pub fn import(&self, path: &str, bytes: &[u8]) -> Result<Imported, DeskError> {
-        self.node.import(bytes).map_err(|error| DeskError::Bundle {
+    /// Takes a bundle in; one of a workspace that is not here only where `foreign` says so.
+    pub fn import(&self, path: &str, bytes: &[u8], foreign: bool) -> Result<Imported, DeskError> {
+        let wrong = |error| DeskError::Bundle {
             path: path.to_owned(),
             error,
-        })
+        };
+        if !foreign {
+            let of = Unpacked::read(bytes).map_err(wrong)?.founding.workspace;
+            let is_here = self.node.with(|engine| engine.replica(&of).is_some());
+            if !is_here {
+                let (path, home) = (path.to_owned(), self.workspace);
+                return Err(DeskError::Foreign { path, of, home });
+            }
+        }
+        self.node.import(bytes).map_err(wrong)
     }
 }
 

@@ -25,6 +25,17 @@ pub enum Way {
     Redo,
 }
 
+/// A step that was made.
+#[derive(Clone, Debug)]
+pub struct Stepped {
+    /// The edit that was taken back.
+    pub of: ChangeSetId,
+    /// The entity that changed.
+    pub entity: EntityId,
+    /// Its kind.
+    pub kind: String,
+}
+
 /// Own edits by what can be done with them, the last one last.
 #[derive(Debug, Default)]
 struct Steps {
@@ -64,12 +75,8 @@ fn is_beside(one: &Intent, other: &Intent) -> bool {
 
 impl Desk {
     /// Takes back this device's last edit, in the whole workspace or of one entity; or does again what
-    /// was taken back last. Answers the edit and the entity that changed, or none where there is none.
-    pub fn step(
-        &self,
-        way: Way,
-        entity: Option<&EntityId>,
-    ) -> Result<Option<(ChangeSetId, EntityId)>, DeskError> {
+    /// was taken back last. None where there is none.
+    pub fn step(&self, way: Way, entity: Option<&EntityId>) -> Result<Option<Stepped>, DeskError> {
         let device = self.device();
         let steps = self.look(|replica| {
             let mut steps = Steps::default();
@@ -99,7 +106,13 @@ impl Desk {
             let place = (intent.kind.as_str(), intent.entity, intent.part.as_str());
             let view = ViewId(intent.hlc.0 | TAKES_BACK);
             match self.take_back(place, view, &since) {
-                Ok(()) => return Ok(Some((intent.id, intent.entity))),
+                Ok(()) => {
+                    return Ok(Some(Stepped {
+                        of: intent.id,
+                        entity: intent.entity,
+                        kind: intent.kind,
+                    }));
+                }
                 Err(DeskError::Edit(EditError::Write(WriteError::Edit(
                     document::EditError::NoStep(_),
                 )))) => {}

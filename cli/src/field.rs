@@ -1,9 +1,10 @@
 //! `field=value` on a command line: the schema says what the words mean.
 
 use anabranch_core::{
+    log::Entry,
     record::{RecordOp, RecordView},
-    schema::{MergeRule, Schema, ValueType},
-    value::{Finite, Value},
+    schema::{LogShape, MergeRule, Schema, ValueType},
+    value::{Finite, Scalar, Value},
 };
 
 /// Why words are no assignment of a field.
@@ -104,6 +105,37 @@ pub fn assignment(schema: &Schema, view: &RecordView, words: &str) -> Result<Rec
     })
 }
 
+/// The entry of a log that some assignments make.
+///
+/// # Errors
+/// See [`FieldError`].
+pub fn entry(kind: &str, shape: &LogShape, words: &[String]) -> Result<Entry, FieldError> {
+    let mut entry = Entry::new();
+    for words in words {
+        let form = || FieldError::Form {
+            words: words.clone(),
+        };
+        let (field, text) = words.split_once('=').ok_or_else(form)?;
+        let of = shape.entry.get(field).ok_or_else(|| FieldError::Unknown {
+            kind: kind.to_owned(),
+            field: field.to_owned(),
+            nearest: None,
+        })?;
+        // Entries hold single values only, and no other has words.
+        let scalar = Scalar::try_from(value(field, of, text)?);
+        entry.insert(field.to_owned(), scalar.unwrap_or(Scalar::Null));
+    }
+    Ok(entry)
+}
+
+/// The value of a field of a type that words mean.
+///
+/// # Errors
+/// See [`FieldError`].
+pub fn value_of(field: &str, of: &ValueType, words: &str) -> Result<Value, FieldError> {
+    value(field, of, words)
+}
+
 /// How long a text is, in UTF-16 units.
 fn units(view: &RecordView, path: &[String]) -> u32 {
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
@@ -132,6 +164,16 @@ fn found<'s>(
     }
 }
 
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes();
+    let whole = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
+    let pairs = digits.chunks(2).map(|pair| {
+        let pair = std::str::from_utf8(pair).ok()?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    whole.then(|| pairs.collect()).flatten()
+}
+
 fn value(field: &str, of: &ValueType, text: &str) -> Result<Value, FieldError> {
     let wants = |wants| FieldError::Value {
         field: field.to_owned(),
@@ -154,7 +196,9 @@ fn value(field: &str, of: &ValueType, text: &str) -> Result<Value, FieldError> {
                 .map(|time: jiff::Timestamp| time.as_millisecond());
             Value::Time(time.map_err(|_| wants("a time such as 2026-11-21T18:00:00Z"))?)
         }
-        ValueType::Bytes { .. } => return Err(wants("bytes, which no command line can give")),
+        ValueType::Bytes { .. } => {
+            Value::Bytes(bytes(text).ok_or_else(|| wants("bytes, as pairs of hexadecimal digits"))?)
+        }
         ValueType::Entry(_) => return Err(wants("an entry with fields of its own")),
     })
 }

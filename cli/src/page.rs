@@ -75,6 +75,12 @@ impl Page {
         self
     }
 
+    /// Adds another page.
+    pub fn then(mut self, page: Page) -> Self {
+        self.pieces.extend(page.pieces);
+        self
+    }
+
     /// Adds text within a line.
     pub fn piece(mut self, tone: Tone, text: impl Into<String>) -> Self {
         self.pieces.push((tone, text.into()));

@@ -1,29 +1,26 @@
-//! Where a store is, and what every command that works on one does first.
+//! Where a store is, and what every command that works on one may fail with.
 
+use super::desk::Desk;
 use crate::answer::Failure;
 use anabranch::{
     OpenError,
     core::{
-        document::{Draft, EngineDoc},
-        engine::{EditError, Place, ReadError, Receipt},
-        id::{EntityId, UserId, ViewId, WorkspaceId},
-        record::{Life, RecordOp, RecordView, unnumbered},
-        replica::Replica,
-        schema::Schema,
+        engine::{EditError, ReadError},
+        id::WorkspaceId,
+        replica::BundleReadError,
     },
     field::FieldError,
-    storage::Fault,
+    storage::{
+        Fault,
+        journal::{RedbStore, Whereabouts},
+    },
     transport::{
-        Home, Node,
+        Home,
         node::{CloseError, NoChance},
     },
 };
 use clap::Args;
-use serde_json::{Value as Json, json};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-
-/// How long a command waits for the disk before it says that it did not answer.
-const SAVE_MAX: Duration = Duration::from_secs(30);
+use std::path::{Path, PathBuf};
 
 /// Where the store is.
 #[derive(Args)]
@@ -36,16 +33,6 @@ pub struct At {
         env = "ANABRANCH_STORE"
     )]
     store: PathBuf,
-}
-
-/// A store that a command works on.
-pub struct Desk {
-    /// Its node.
-    pub node: Node,
-    /// Its workspace.
-    pub workspace: WorkspaceId,
-    /// Its user.
-    pub user: UserId,
 }
 
 /// Why a command on a store has no answer.
@@ -90,9 +77,95 @@ pub enum DeskError {
         /// How many.
         count: usize,
     },
+    /// A part that is not there, or that something else holds.
+    #[error("kind `{kind}` has no {wanted} `{name}`: {has}")]
+    Part {
+        /// The kind.
+        kind: String,
+        /// What was looked for.
+        wanted: &'static str,
+        /// Its name.
+        name: String,
+        /// What there is.
+        has: String,
+    },
+    /// Words that name no point of a history.
+    #[error(
+        "`{words}` names no point in this entity's history: give the id of a change (see `anabranch history`), \
+         the name of a version, or a time such as 2026-11-21T18:00:00Z"
+    )]
+    Point {
+        /// The words.
+        words: String,
+    },
+    /// A named version whose change sets are not all here.
+    #[error(
+        "version `{name}` names {missing} change sets that are not here yet: import a bundle of a store \
+         that has them"
+    )]
+    Incomplete {
+        /// The version.
+        name: String,
+        /// How many.
+        missing: usize,
+    },
+    /// Words that nothing can be said about.
+    #[error(
+        "`{words}` is no change, entity or topic: topics are conflict, offline, queue, error, \
+         permission, events"
+    )]
+    Unexplained {
+        /// The words.
+        words: String,
+    },
+    /// A field that has one value.
+    #[error(
+        "`{field}` was not written apart, there is nothing to settle{}",
+        open_fields(open)
+    )]
+    Settled {
+        /// The field.
+        field: String,
+        /// The fields that were.
+        open: Vec<String>,
+    },
+    /// A choice that is none.
+    #[error("there are {count} values: --pick takes 1 to {count}, not {pick}")]
+    Pick {
+        /// What was picked.
+        pick: usize,
+        /// How many there are.
+        count: usize,
+    },
+    /// A name that is taken.
+    #[error("there is a version `{name}` of this entity already: choose another name")]
+    Taken {
+        /// The name.
+        name: String,
+    },
     /// An assignment.
     #[error(transparent)]
     Field(#[from] FieldError),
+    /// A bundle of a workspace that is not here.
+    #[error(
+        "{path} is of workspace {of}, this store is of {home}: take it in beside its own with --foreign"
+    )]
+    Foreign {
+        /// The file.
+        path: String,
+        /// Its workspace.
+        of: WorkspaceId,
+        /// The store's.
+        home: WorkspaceId,
+    },
+    /// A bundle that is none.
+    #[error("{path}: {error}")]
+    Bundle {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        error: BundleReadError,
+    },
     /// The edit was refused.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -107,6 +180,13 @@ pub enum DeskError {
     Close(#[from] CloseError),
 }
 
+fn open_fields(open: &[String]) -> String {
+    match open.is_empty() {
+        true => ": no field of this entity was".to_owned(),
+        false => format!(": these were: {}", open.join(", ")),
+    }
+}
+
 impl DeskError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
@@ -117,10 +197,18 @@ impl DeskError {
             | DeskError::Kind { .. }
             | DeskError::Entity { .. }
             | DeskError::Ambiguous { .. }
+            | DeskError::Part { .. }
+            | DeskError::Point { .. }
+            | DeskError::Incomplete { .. }
+            | DeskError::Unexplained { .. }
+            | DeskError::Settled { .. }
+            | DeskError::Pick { .. }
+            | DeskError::Taken { .. }
             | DeskError::Field(_)
             | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => {
                 Fault::Caller
             }
+            DeskError::Bundle { .. } | DeskError::Foreign { .. } => Fault::Peer,
             DeskError::Read(error) | DeskError::Edit(EditError::Read(error)) => error.fault(),
             DeskError::Edit(EditError::Closed(_)) => Fault::Corruption,
             DeskError::Edit(EditError::StoreFailing { .. })
@@ -161,100 +249,29 @@ impl At {
         }
     }
 
+    /// The journal beneath the store, to read its rows. Nothing about the store is settled by it.
+    pub fn journal(&self) -> Result<(RedbStore, Whereabouts), Failure> {
+        let path = self.store.clone();
+        if !anabranch::is_store(&path) {
+            return Err(DeskError::Missing { path }.into());
+        }
+        let opened = RedbStore::open(&path);
+        opened.map_err(|error| Failure::new(error.fault(), error))
+    }
+
     fn sit(&self) -> Result<Desk, Failure> {
         let node = anabranch::open(&self.store)?;
         let Home { workspace, user } = node.home().ok_or(DeskError::Empty)?;
-        Ok(Desk {
-            node,
-            workspace,
-            user,
-        })
+        Ok(Desk::new(node, workspace, user))
     }
 
     /// The folder.
     pub fn path(&self) -> String {
         self.store.display().to_string()
     }
-}
 
-impl Desk {
-    /// Waits until everything is durable.
-    pub fn close(self) -> Result<(), Failure> {
-        Ok(self.node.close(Receipt::Local, SAVE_MAX).map_err(DeskError::from)?)
+    /// The folder, for what looks at files.
+    pub fn folder(&self) -> &Path {
+        &self.store
     }
-
-    /// Looks at the workspace.
-    pub fn look<T>(&self, look: impl FnOnce(&Replica) -> T) -> Option<T> {
-        self.node
-            .with(|engine| engine.replica(&self.workspace).map(look))
-    }
-
-    /// The newest schema of a kind.
-    pub fn schema(&self, kind: &str) -> Result<Arc<Schema>, DeskError> {
-        let schema = self.look(|replica| replica.schemas().newest(kind).cloned());
-        schema.flatten().ok_or_else(|| DeskError::Kind {
-            kind: kind.to_owned(),
-        })
-    }
-
-    /// The entity whose id, or its end, was given, and its kind.
-    pub fn entity(&self, words: &str) -> Result<(EntityId, Arc<Schema>), DeskError> {
-        let kinds = self.look(|replica| replica.schemas().kinds().map(str::to_owned).collect());
-        let kinds: Vec<String> = kinds.unwrap_or_default();
-        let mut found = Vec::new();
-        for kind in kinds {
-            let schema = self.schema(&kind)?;
-            for one in self.node.projections(&self.workspace, &kind)? {
-                if one.entity.to_string().ends_with(words) {
-                    found.push((one.entity, Arc::clone(&schema)));
-                }
-            }
-        }
-        let words = words.to_owned();
-        match (found.len(), found.pop()) {
-            (1, Some(one)) => Ok(one),
-            (0, _) => Err(DeskError::Entity { words }),
-            (count, _) => Err(DeskError::Ambiguous { words, count }),
-        }
-    }
-
-    /// What a record shows; an empty one where there is none.
-    pub fn record(&self, entity: &EntityId) -> Result<RecordView, DeskError> {
-        let read = self.node.read(&self.workspace, entity, "record", |document| {
-            let EngineDoc::Record(record) = document?.engine() else {
-                return None;
-            };
-            Some(record.project(&unnumbered))
-        });
-        Ok(read?.unwrap_or_default())
-    }
-
-    /// Edits a record.
-    pub fn write(&self, kind: &str, entity: EntityId, ops: &[RecordOp]) -> Result<(), DeskError> {
-        let place = Place {
-            workspace: self.workspace,
-            kind,
-            entity,
-            part: "record",
-            view: ViewId(0),
-        };
-        self.node.edit(&place, &Draft::Record(ops))?;
-        Ok(())
-    }
-}
-
-/// A record for programs.
-pub fn as_json(entity: &EntityId, kind: &str, view: &RecordView) -> Json {
-    json!({
-        "id": entity.to_string(),
-        "kind": kind,
-        "deleted": view.life == Life::Deleted,
-        "version": view.version,
-        "fields": view.fields.iter().map(|(name, value)| (name.clone(), value.to_json())).collect::<serde_json::Map<_, _>>(),
-        "conflicts": view.conflicts.iter().map(|conflict| json!({
-            "field": conflict.field.join("."),
-            "shown": conflict.shown.to_json(),
-            "values": conflict.candidates.iter().map(|one| one.value.to_json()).collect::<Vec<_>>(),
-        })).collect::<Vec<_>>(),
-    })
 }

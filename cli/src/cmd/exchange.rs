@@ -1,16 +1,13 @@
 //! `anabranch export`, `import`: two stores merge through a file.
 
-use super::{
-    BUNDLE_BYTES_MAX,
-    at::At,
-};
+use super::{BUNDLE_BYTES_MAX, at::At};
 use crate::{
     answer::{Answer, Failure},
     page::{Page, Tone},
 };
 use anabranch::{
     core::document::State,
-    storage::{Fault, bounded, whole},
+    storage::{bounded, whole},
 };
 use clap::Args;
 use serde_json::json;
@@ -33,6 +30,9 @@ pub struct Export {
 pub struct Import {
     /// The file.
     file: PathBuf,
+    /// Take in a workspace that is not here yet, beside the store's own.
+    #[arg(long)]
+    foreign: bool,
     #[command(flatten)]
     at: At,
 }
@@ -40,9 +40,7 @@ pub struct Import {
 impl Export {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let desk = self.at.open()?;
-        let bundle = desk.node.export(&desk.workspace);
-        let bundle = bundle
-            .map_err(|error| Failure::new(Fault::Caller, error))?;
+        let bundle = desk.bundle()?;
         desk.close()?;
         let written = match self.replace {
             true => whole::replace(&self.file, &bundle),
@@ -62,9 +60,8 @@ impl Import {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let desk = self.at.open()?;
         let bytes = bounded::read(&self.file, BUNDLE_BYTES_MAX)?;
-        let imported = desk.node.import(&bytes);
-        let imported = imported.map_err(|error| Failure::new(Fault::Peer, error))?;
-        let home = imported.workspace == desk.workspace;
+        let imported = desk.import(&self.file.display().to_string(), &bytes, self.foreign)?;
+        let home = imported.workspace == desk.workspace();
         desk.close()?;
         let counted = |wanted: fn(&State) -> bool| {
             let arrivals = imported.intake.arrivals.iter();

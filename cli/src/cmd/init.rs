@@ -18,8 +18,8 @@ pub struct Init {
 impl Init {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let desk = self.at.make()?;
-        let (workspace, user) = (desk.workspace.to_string(), desk.user.to_string());
-        let device = desk.node.with(|engine| engine.device()).to_string();
+        let (workspace, user) = (desk.workspace().to_string(), desk.user().to_string());
+        let device = desk.device().to_string();
         desk.close()?;
         let path = self.at.path();
         Ok(Answer {

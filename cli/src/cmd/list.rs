@@ -1,9 +1,6 @@
 //! `anabranch list`: entities of a kind.
 
-use super::{
-    at::{At, DeskError, as_json},
-    record::in_words,
-};
+use super::{at::At, desk::as_json, words::in_words};
 use crate::{
     answer::{Answer, Failure},
     page::{Page, Tone},
@@ -36,20 +33,11 @@ impl List {
         if let Some(kind) = &self.kind {
             desk.schema(kind)?;
         }
-        let kinds = desk.look(|replica| replica.schemas().kinds().map(str::to_owned).collect());
-        let mut kinds: Vec<String> = kinds.unwrap_or_default();
-        kinds.retain(|kind| self.kind.as_ref().is_none_or(|wanted| wanted == kind));
-        let mut found = Vec::new();
-        for kind in kinds {
-            let listed = desk.node.projections(&desk.workspace, &kind);
-            for one in listed.map_err(DeskError::from)? {
-                let view = desk.record(&one.entity)?;
-                let shown = self.deleted || view.life != Life::Deleted;
-                if shown && self.holds(&view) {
-                    found.push((one.entity, kind.clone(), view));
-                }
-            }
-        }
+        let mut found = desk.records();
+        found.retain(|(_, kind, view)| {
+            let of_kind = self.kind.as_ref().is_none_or(|wanted| wanted == kind);
+            of_kind && (self.deleted || view.life != Life::Deleted) && self.holds(view)
+        });
         desk.close()?;
         let rows: Vec<[String; 3]> = found
             .iter()
@@ -84,7 +72,6 @@ impl List {
         })
     }
 }
-
 
 /// What a person would know an entity by.
 fn headline(view: &RecordView) -> String {

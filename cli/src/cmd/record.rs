@@ -1,6 +1,10 @@
 //! `anabranch new`, `set`, `get`, `delete`, `restore`: one record.
 
-use super::at::{At, Desk, DeskError, as_json};
+use super::words::in_words;
+use super::{
+    at::{At, DeskError},
+    desk::{Desk, as_json},
+};
 use crate::{
     answer::{Answer, Failure},
     page::{Page, Tone},
@@ -52,8 +56,7 @@ impl New {
     pub(super) fn run(self) -> Result<Answer, Failure> {
         let desk = self.at.open()?;
         let schema = desk.schema(&self.kind)?;
-        let entity = desk.node.entity(desk.user, &self.kind);
-        let entity = entity.map_err(DeskError::from)?;
+        let entity = desk.new_entity(&self.kind)?;
         write(&desk, &schema, entity, &self.fields)?;
         shown(desk, &schema, entity)
     }
@@ -89,7 +92,7 @@ fn write(
     entity: EntityId,
     fields: &[String],
 ) -> Result<(), DeskError> {
-    let view = desk.record(&entity)?;
+    let view = desk.record(&entity);
     let ops: Result<Vec<RecordOp>, _> = fields
         .iter()
         .map(|words| assignment(schema, &view, words))
@@ -98,8 +101,8 @@ fn write(
 }
 
 /// What the record shows once everything is durable.
-fn shown(desk: Desk, schema: &Schema, entity: EntityId) -> Result<Answer, Failure> {
-    let view = desk.record(&entity)?;
+pub(super) fn shown(desk: Desk, schema: &Schema, entity: EntityId) -> Result<Answer, Failure> {
+    let view = desk.record(&entity);
     desk.close()?;
     Ok(Answer {
         page: page(&entity, schema.kind(), &view),
@@ -108,7 +111,7 @@ fn shown(desk: Desk, schema: &Schema, entity: EntityId) -> Result<Answer, Failur
     })
 }
 
-fn page(entity: &EntityId, kind: &str, view: &RecordView) -> Page {
+pub(super) fn page(entity: &EntityId, kind: &str, view: &RecordView) -> Page {
     let mut page = Page::new()
         .piece(Tone::Strong, kind)
         .piece(Tone::Plain, " ")
@@ -130,12 +133,13 @@ fn page(entity: &EntityId, kind: &str, view: &RecordView) -> Page {
             Tone::Bad,
             format!("written apart: {} = {values}", conflict.field.join(".")),
         );
+        page = page.line(Tone::Faint, "  choose with `anabranch resolve`");
     }
     page
 }
 
 /// Whether a container holds nothing.
-fn is_empty(value: &Value) -> bool {
+pub(super) fn is_empty(value: &Value) -> bool {
     match value {
         Value::List(list) => list.is_empty(),
         Value::Map(map) => map.values().all(is_empty),
@@ -143,26 +147,6 @@ fn is_empty(value: &Value) -> bool {
         Value::Null => true,
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::Time(_) => {
             false
-        }
-    }
-}
-
-/// A value as a person would write it.
-pub(super) fn in_words(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::Bool(value) => value.to_string(),
-        Value::Int(value) => value.to_string(),
-        Value::Float(value) => value.as_f64().to_string(),
-        Value::Text(text) => text.clone(),
-        Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
-        Value::Time(ms) => jiff::Timestamp::from_millisecond(*ms)
-            .map_or_else(|_| format!("{ms} ms"), |time| time.to_string()),
-        Value::List(list) => list.iter().map(in_words).collect::<Vec<_>>().join(", "),
-        Value::Map(map) => {
-            let entries = map.iter().filter(|(_, value)| !is_empty(value));
-            let entries = entries.map(|(name, value)| format!("{name}={}", in_words(value)));
-            entries.collect::<Vec<_>>().join(" ")
         }
     }
 }

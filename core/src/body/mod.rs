@@ -62,6 +62,8 @@ pub use places::ContainerKind;
 pub use read::peek;
 pub use rule::BodyRule;
 pub use split::{Had, Piece, split};
+pub(crate) use state::deleted_by;
+pub use state::{Wrote, wrote};
 pub use undo::{STEP_MS_MAX, STEPS_MAX, Selection};
 
 #[cfg(test)]

@@ -47,6 +47,46 @@ pub(super) struct Seat {
     pub(super) key: Option<Arc<str>>,
 }
 
+/// What one update wrote and deleted, in figures and words for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wrote {
+    /// The text in it, piece after piece.
+    pub text: String,
+    /// How many blocks and embeds it made.
+    pub blocks: u32,
+    /// How many borders of formats, and attributes, it set.
+    pub formats: u32,
+    /// How many units it deleted.
+    pub deleted: u32,
+}
+
+/// What an update wrote that passed the gate.
+pub fn wrote(update: &[u8]) -> Wrote {
+    let mut wrote = Wrote::default();
+    let Some(state) = State::read(update) else {
+        return wrote;
+    };
+    wrote.deleted = state.deleted.units();
+    for block in state.blocks() {
+        let count = match &block.content {
+            ItemContent::String(text) => {
+                wrote.text.push_str(text.as_str());
+                continue;
+            }
+            _ if block.key.is_some() => &mut wrote.formats,
+            ItemContent::Format(..) => &mut wrote.formats,
+            _ => &mut wrote.blocks,
+        };
+        *count = count.saturating_add(1);
+    }
+    wrote
+}
+
+/// The units that an update deletes, which passed the gate.
+pub(crate) fn deleted_by(update: &[u8]) -> IdRuns {
+    State::read(update).map_or_else(IdRuns::default, |state| state.deleted)
+}
+
 impl State {
     /// Reads an update that passed the gate, or the engine's own state.
     pub(super) fn read(bytes: &[u8]) -> Option<State> {

@@ -9,6 +9,7 @@ use super::{
     revert::Reverted,
 };
 use crate::{
+    causal::Since,
     hlc::Hlc,
     id::ViewId,
     judge::{Candidate, Place},
@@ -186,6 +187,53 @@ impl BodyDoc {
     /// Does again what the last undo of a view took back.
     pub fn redo(&mut self, place: &Place, view: ViewId) -> Result<Option<BodyEdit>, EditError> {
         self.revert_last(place, view, Way::Redo)
+    }
+
+    /// Takes back what happened since an earlier point, as one change set at `place` and a step of the
+    /// view: everything that was written goes, and `deleted`, what the change sets in question deleted,
+    /// is made again. It is read off the history, so it works in any process. Answers nothing when
+    /// nothing is left to take back.
+    pub fn take_back_since(
+        &mut self,
+        place: &Place,
+        view: ViewId,
+        since: &Since,
+        deleted: IdRuns,
+    ) -> Result<Option<BodyEdit>, EditError> {
+        if self.is_poisoned() {
+            return Err(EditError::Poisoned);
+        }
+        let chain = place.chain;
+        let client = self
+            .client_of(chain)
+            .ok_or(EditError::UnknownChain { chain })?;
+        let mut step = Step {
+            deleted,
+            ..Step::default()
+        };
+        for (chain, client, origin) in self.writers() {
+            if since.by.is_none_or(|by| by == origin) {
+                let clock = self
+                    .gate
+                    .end_clock(chain, since.past.seq(chain))
+                    .unwrap_or(0);
+                let made = self.gate.clock(chain).saturating_sub(clock);
+                step.made.insert(ItemId { client, clock }, made);
+            }
+        }
+        let start = self.gate.clock(chain);
+        // What was made again since is in the step itself: another process would not know it as such.
+        let redone = std::mem::take(&mut self.redone);
+        let reverted = self.revert(&step, client, start);
+        self.redone = redone;
+        match reverted {
+            None => Ok(None),
+            Some(reverted) => {
+                let history = self.histories.of(view);
+                (history.open, history.undone) = (None, VecDeque::new());
+                self.emit(place, view, Way::Redo, &step, reverted).map(Some)
+            }
+        }
     }
 
     /// Tells where a view's selection is: said before an edit, the edit's undo brings it back.

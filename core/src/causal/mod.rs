@@ -4,4 +4,4 @@ mod graph;
 mod past;
 
 pub use graph::{Graph, Line, Node, Redundant, Seen};
-pub use past::Past;
+pub use past::{Past, Since};

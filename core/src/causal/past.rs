@@ -1,6 +1,6 @@
 //! The causal past of a change set, as counts per chain.
 
-use crate::id::ChainIdx;
+use crate::id::{ChainIdx, OriginId};
 use std::sync::Arc;
 
 /// How many change sets of each chain a causal past contains. Chains are dense and causally
@@ -125,6 +125,22 @@ impl Past {
             }
         }
         flat
+    }
+}
+
+/// What happened since an earlier point: by anyone, or by one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The point. It holds the past of everything in it.
+    pub past: Past,
+    /// The device that is meant; none: all.
+    pub by: Option<OriginId>,
+}
+
+impl Since {
+    /// Whether a change set of this device, at this place, is meant.
+    pub fn covers(&self, origin: &OriginId, chain: ChainIdx, seq: u64) -> bool {
+        self.by.is_none_or(|by| by == *origin) && !self.past.contains(chain, seq)
     }
 }
 

@@ -6,11 +6,11 @@ use super::{
     route,
 };
 use crate::{
-    body::{self, BodyEdit, BodyIntent, BodyOp, IdMap, Selection},
-    causal::Node,
+    body::{self, BodyEdit, BodyIntent, BodyOp, IdMap, IdRuns, Selection},
+    causal::{Node, Since},
     changeset::{
         ChangeSet, ControlPosition, Dep, EngineKind, EnvelopeRule, Header, Proof, RULES_VERSION,
-        crypt::{WorkspaceKey, encrypt},
+        crypt::{WorkspaceKey, decrypt, encrypt},
     },
     hlc::Hlc,
     id::{Actor, Chain, ChainIdx, ChangeSetId, UserId, ViewId, WorkspaceId},
@@ -64,6 +64,8 @@ pub enum Draft<'a> {
     Undo,
     /// The view's last step taken back is done again.
     Redo,
+    /// What happened since an earlier point is taken back, whoever remembers it.
+    TakeBack(&'a Since),
 }
 
 /// An edit that was made.
@@ -121,6 +123,14 @@ pub enum EditError {
     /// There is nothing to undo or redo in this view.
     #[error("there is nothing to {0} in this view")]
     NoStep(&'static str),
+    /// What was to be taken back is sealed under another key than the one in use.
+    #[error(
+        "change set {id} is sealed under a key that is not in use any more: it cannot be taken back"
+    )]
+    Locked {
+        /// The change set.
+        id: ChangeSetId,
+    },
     /// The envelope cannot be made.
     #[error(transparent)]
     Envelope(#[from] EnvelopeRule),
@@ -296,8 +306,46 @@ impl Document {
         }
     }
 
+    /// The units of a body that change sets since an earlier point deleted.
+    fn deleted_since(
+        &self,
+        since: &Since,
+        key: Option<&WorkspaceKey>,
+    ) -> Result<IdRuns, EditError> {
+        let mut gone = IdRuns::default();
+        if !matches!(self.engine, EngineDoc::Body(_)) {
+            return Ok(gone);
+        }
+        for (chain, line) in self.graph.lines() {
+            for (seq, node) in (1u64..).zip(line.nodes()) {
+                if !since.covers(&line.writer.chain.origin, chain, seq) {
+                    continue;
+                }
+                let Some(kept) = self.kept(chain, seq) else {
+                    continue;
+                };
+                let locked = EditError::Locked { id: node.id };
+                let clear = match (kept.change.header().key_epoch, key) {
+                    (None, _) => kept.change.payload().bytes().map(<[u8]>::to_vec),
+                    (Some(_), key) => key.and_then(|key| decrypt(&kept.change, key).ok()),
+                };
+                gone.join(&body::deleted_by(&clear.ok_or(locked)?));
+            }
+        }
+        Ok(gone)
+    }
+
     /// Lets the engine make it.
     fn make(&mut self, pen: &Pen<'_>, place: &Place, draft: &Draft<'_>) -> Result<Made, EditError> {
+        let gone = match draft {
+            Draft::TakeBack(since) => self.deleted_since(since, pen.key)?,
+            Draft::Record(_)
+            | Draft::Body(_)
+            | Draft::Replay(..)
+            | Draft::Entry(_)
+            | Draft::Undo
+            | Draft::Redo => IdRuns::default(),
+        };
         let holds = match self.engine {
             EngineDoc::Record(_) => "record",
             EngineDoc::Body(_) => "body",
@@ -351,6 +399,16 @@ impl Document {
                     .ok_or(EditError::NoStep("redo"))?;
                 Ok(Made::of_body(edit, Cause::Undo))
             }
+            (EngineDoc::Record(doc), Draft::TakeBack(since)) => {
+                let edit = doc.take_back_since(place, pen.view, since)?;
+                let edit = edit.ok_or(EditError::NoStep("take back"))?;
+                Ok(Made::of_record(edit, Cause::Undo))
+            }
+            (EngineDoc::Body(doc), Draft::TakeBack(since)) => {
+                let edit = doc.take_back_since(place, pen.view, since, gone)?;
+                let edit = edit.ok_or(EditError::NoStep("take back"))?;
+                Ok(Made::of_body(edit, Cause::Undo))
+            }
             (EngineDoc::Log(_), Draft::Entry(entry)) => {
                 let payload = log::encode(entry);
                 let candidate = Candidate {
@@ -378,6 +436,7 @@ impl Document {
             (_, Draft::Entry(_)) => Err(other("log")),
             (EngineDoc::Log(_), Draft::Undo) => Err(EditError::NoStep("undo")),
             (EngineDoc::Log(_), Draft::Redo) => Err(EditError::NoStep("redo")),
+            (EngineDoc::Log(_), Draft::TakeBack(_)) => Err(EditError::NoStep("take back")),
         }
     }
 }

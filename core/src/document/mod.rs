@@ -14,6 +14,8 @@ mod erase;
 mod intake;
 mod rebuild;
 mod route;
+#[cfg(test)]
+mod tests;
 
 pub use alone::Stand;
 pub use aside::{Aside, State};

@@ -1,7 +1,7 @@
 //! What every shell does: reading from its store what the engine wants. These loops wait for the disk;
 //! an engine itself never does.
 
-use super::{Closed, Engine, LoadError, Wanted, checkpoint::HEAD};
+use super::{Closed, Engine, LoadError, Scope, Wanted, checkpoint::HEAD};
 use crate::{
     changeset::{BundleError, BundleWriter},
     document::Document,
@@ -11,6 +11,7 @@ use crate::{
     store::{Store, StoreError},
 };
 use ed25519_dalek::SigningKey;
+use std::collections::BTreeSet;
 
 /// Why something was not read from the store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,8 +48,21 @@ pub enum ExportError {
     #[error(transparent)]
     Bundle(#[from] BundleError),
     /// Not everything here is durable, and nothing leaves before it is.
-    #[error("not everything here is saved yet, and nothing leaves this device before it is: try again")]
+    #[error(
+        "not everything here is saved yet, and nothing leaves this device before it is: try again"
+    )]
     Unsaved,
+}
+
+impl ExportError {
+    /// Whose fault it is.
+    pub fn fault(&self) -> Fault {
+        match self {
+            ExportError::Read(error) => error.fault(),
+            ExportError::Bundle(_) => Fault::Caller,
+            ExportError::Unsaved => Fault::Environment,
+        }
+    }
 }
 
 impl Engine {
@@ -117,6 +131,33 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Opens every document of an entity, or of a workspace.
+    ///
+    /// # Errors
+    /// Where their rows cannot be read.
+    pub fn bring_all(
+        &mut self,
+        store: &(impl Store + ?Sized),
+        now_ms: u64,
+        scope: &Scope,
+    ) -> Result<(), ReadError> {
+        let (workspace, documents) = match scope {
+            Scope::Workspace(workspace) => (workspace, self.documents(workspace)),
+            Scope::Entity(workspace, entity) => (workspace, self.parts_of(workspace, entity)),
+        };
+        self.bring(store, now_ms, workspace, documents)
+    }
+
+    /// The documents that an entity can have.
+    fn parts_of(&self, workspace: &WorkspaceId, entity: &EntityId) -> Vec<DocumentId> {
+        let schemas = self.replica(workspace).map(|replica| replica.schemas());
+        let schemas = schemas.into_iter().flat_map(|schemas| schemas.iter());
+        let of_kind = schemas.filter(|schema| entity.of_kind(schema.kind()));
+        let parts: BTreeSet<&String> = of_kind.flat_map(|one| one.spec().parts.keys()).collect();
+        let documents = parts.into_iter().map(|part| DocumentId::of(entity, part));
+        documents.collect()
     }
 
     /// Reads what is wanted.

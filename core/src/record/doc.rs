@@ -171,26 +171,28 @@ impl RecordDoc {
     /// The record as it was at an earlier past, by today's rules. What of the past this document
     /// does not hold is left out.
     pub fn project_at(&self, past: &Past, numbers: &Numbers<'_>) -> RecordView {
-        let mut count = 0u64;
-        let mut heads: Vec<ChangeHash> = self
-            .gate
-            .genesis()
-            .iter()
-            .take(self.genesis.held)
-            .map(Change::hash)
-            .collect();
-        for (chain, seq) in past.iter() {
-            let seq = seq.min(self.history.held(chain));
-            count = count.saturating_add(seq);
-            heads.extend(self.history.note(chain, seq).map(|note| note.hash));
-        }
-        let at = Some(Point { past, heads });
+        let held = past.iter();
+        let held = held.map(|(chain, seq)| seq.min(self.history.held(chain)));
+        let count = held.fold(0, u64::saturating_add);
         let reader = Reader {
             numbers,
-            at,
-            ..self.reader()
+            ..self.reader_at(past)
         };
         RecordView::read(&reader, self.policy(), count)
+    }
+
+    /// Reads at an earlier past.
+    pub(super) fn reader_at<'d>(&'d self, past: &'d Past) -> Reader<'d, Automerge> {
+        let genesis = self.gate.genesis().iter().take(self.genesis.held);
+        let mut heads: Vec<ChangeHash> = genesis.map(Change::hash).collect();
+        for (chain, seq) in past.iter() {
+            let seq = seq.min(self.history.held(chain));
+            heads.extend(self.history.note(chain, seq).map(|note| note.hash));
+        }
+        Reader {
+            at: Some(Point { past, heads }),
+            ..self.reader()
+        }
     }
 
     /// The registers whose values were written apart from each other and differ.

@@ -13,6 +13,7 @@ use super::{
     undo::Making,
 };
 use crate::{
+    causal::Since,
     id::{Actor, ViewId},
     judge::{Candidate, Place, Stuck},
     limits,
@@ -131,7 +132,8 @@ impl RecordDoc {
                 actor,
             };
             let mut session = Session::new(self.engine.transaction(), rules, (place.hlc, life));
-            take_back(&mut session, (step, &plan, &self.book, view), fields)?;
+            let mine = |path: &[String], change| self.book.is_own(view, path, change);
+            take_back(&mut session, (step, &plan, &mine), fields)?;
             if let Some((effects, hash)) = session.commit() {
                 let edit = self.close(place, effects, hash, Some((view, making)))?;
                 self.book.drop_last(view, making, tried);
@@ -140,6 +142,48 @@ impl RecordDoc {
         }
         self.book.drop_last(view, making, tried);
         Ok(None)
+    }
+
+    /// Takes back what happened since an earlier point, as a new change of a view. It is read off the
+    /// history, so it works in any process; what others than those meant have written over since stays
+    /// as they wrote it. Taking back all that there is deletes the entity. None where nothing is left
+    /// to be taken back.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    pub fn take_back_since(
+        &mut self,
+        place: &Place,
+        view: ViewId,
+        since: &Since,
+    ) -> Result<Option<RecordEdit>, EditError> {
+        let schema = place.schema.clone();
+        let fields = fields_of(&schema, &self.part)?;
+        let step = self.step_since(since);
+        let (actor, start_op) = self.open(place)?;
+        let life = self.life();
+        let plan = plan(&self.reader(), &step);
+        let history = &self.history;
+        let mine = |_: &[String], (chain, seq)| history.is_since(since, chain, seq);
+        let rules = Rules {
+            history,
+            names: &self.names,
+            gate: &self.gate,
+            start_op,
+            actor,
+        };
+        let mut session = Session::new(self.engine.transaction(), rules, (place.hlc, life));
+        match history.is_all_since(since) {
+            true => session.run(&RecordOp::DeleteEntity, None)?,
+            false => take_back(&mut session, (&step, &plan, &mine), fields)?,
+        }
+        match session.commit() {
+            Some((effects, hash)) => {
+                let view = Some((view, Making::Edit));
+                self.close(place, effects, hash, view).map(Some)
+            }
+            None => Ok(None),
+        }
     }
 
     fn life(&self) -> Life {

@@ -123,6 +123,13 @@ impl History {
         self.max_op
     }
 
+    /// The fields of some numbers.
+    pub(crate) fn fields(&self, numbers: &BTreeSet<u32>) -> BTreeSet<FieldPath> {
+        let known = self.numbers.iter();
+        let wanted = known.filter(|(_, number)| numbers.contains(number));
+        wanted.map(|(path, _)| path.clone()).collect()
+    }
+
     /// Whether any change touches a field.
     pub(crate) fn touches(&self, field: &str) -> bool {
         self.numbers.contains_key([field.to_owned()].as_slice())

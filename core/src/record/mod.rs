@@ -27,6 +27,7 @@
 //! | `deltas` | what a batch did, as patches |
 //! | `edit`, `session`, `collections`, `target`, `error` | local edits and what they refuse |
 //! | `undo`, `steps`, `take_back` | undo per view |
+//! | `since` | what happened since an earlier point, as a step that can be taken back |
 //! | `anchor`, `blame` | places that survive edits; who wrote what |
 //! | `value` | values and scalars |
 
@@ -59,6 +60,7 @@ mod rules;
 mod scan;
 mod sequences;
 mod session;
+mod since;
 mod steps;
 mod take_back;
 mod tally;

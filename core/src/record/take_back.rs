@@ -11,11 +11,10 @@ use super::{
     session::{Session, op_key},
     steps::{Removed, Sequence, Step, in_order},
     target::Target,
-    undo::Book,
     value::units,
 };
 use crate::{
-    id::{ChainIdx, ViewId},
+    id::ChainIdx,
     schema::{FieldMap, MergeRule},
     value::Value,
 };
@@ -109,17 +108,21 @@ fn pieces(engine: &Automerge, object: &ObjId, sequence: &Sequence) -> Vec<Piece>
     pieces.into_iter().map(|(_, piece)| piece).collect()
 }
 
+/// Whether a change, which wrote something last, belongs to whoever takes back. What others have
+/// written over stays.
+pub(crate) type Mine<'a> = dyn Fn(&[String], (ChainIdx, u64)) -> bool + 'a;
+
 /// Takes a step back inside a session: does what can be done of its reverse.
 pub(crate) fn take_back(
     session: &mut Session<'_, '_>,
-    (step, plan, book, view): (&Step, &Plan, &Book, ViewId),
+    (step, plan, mine): (&Step, &Plan, &Mine<'_>),
     fields: &FieldMap,
 ) -> Result<(), EditError> {
-    if step.life == Some(true) && owns_life(session, book, view) {
+    if step.life == Some(true) && owns_life(session, mine) {
         session.run(&RecordOp::RestoreEntity, None)?;
     }
     for (path, before) in &step.registers {
-        if let Some(value) = register_back(session, (path, before), book, view) {
+        if let Some(value) = register_back(session, (path, before), mine) {
             let field = session.rules.names.newest_path(path).unwrap_or_default();
             attempt(session, fields, &RecordOp::Put { field, value })?;
         }
@@ -141,9 +144,7 @@ pub(crate) fn take_back(
         } else {
             let written = element_path(path, &value);
             let stamps = session.element_changes(&field, &value);
-            let own = stamps
-                .iter()
-                .all(|stamp| book.is_own(view, &written, *stamp));
+            let own = stamps.iter().all(|stamp| mine(&written, *stamp));
             if own && !stamps.is_empty() {
                 attempt(session, fields, &RecordOp::Remove { field, value })?;
             }
@@ -152,7 +153,7 @@ pub(crate) fn take_back(
     for (path, pieces) in plan {
         sequence_back(session, path, pieces, fields)?;
     }
-    if step.life == Some(false) && owns_life(session, book, view) {
+    if step.life == Some(false) && owns_life(session, mine) {
         session.run(&RecordOp::DeleteEntity, None)?;
     }
     Ok(())
@@ -193,18 +194,17 @@ fn attempt(
     }
 }
 
-/// What a register shall hold again; none if the value shown is not this view's any more. Where
+/// What a register shall hold again; none if the value shown is not of who takes back. Where
 /// someone wrote at the same time, their value takes the place of ours, not the one before.
 fn register_back(
     session: &Session<'_, '_>,
     (path, before): (&FieldPath, &Value),
-    book: &Book,
-    view: ViewId,
+    mine: &Mine<'_>,
 ) -> Option<Value> {
     let newest = session.rules.names.newest_path(path)?;
     let standing = session.candidates(&newest);
     let shown = super::rules::lww(&standing)?.stamp;
-    let own = |line, seq| book.is_own(view, path, (line, seq));
+    let own = |line, seq| mine(path, (line, seq));
     if !own(shown.line, shown.seq) {
         return None;
     }
@@ -216,10 +216,10 @@ fn register_back(
     Some(value.unwrap_or_else(|| before.clone()))
 }
 
-fn owns_life(session: &Session<'_, '_>, book: &Book, view: ViewId) -> bool {
+fn owns_life(session: &Session<'_, '_>, mine: &Mine<'_>) -> bool {
     let path = [LIFE_KEY.to_owned()];
     let marks = session.life_changes();
-    !marks.is_empty() && marks.iter().all(|mark| book.is_own(view, &path, *mark))
+    !marks.is_empty() && marks.iter().all(|mark| mine(&path, *mark))
 }
 
 fn sequence_back(

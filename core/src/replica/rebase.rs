@@ -46,8 +46,7 @@ pub enum Asked {
     Body(Noted),
     /// Of a log.
     Entry(Entry),
-    /// That the view's last step be taken back, or that be taken back. It is not made again: which step
-    /// was the last has changed.
+    /// That something be taken back. It is not made again: what there was to take back has changed.
     Step,
 }
 
@@ -65,7 +64,7 @@ impl Asked {
             Draft::Record(ops) => Some(Asked::Record(ops.to_vec())),
             Draft::Entry(entry) => Some(Asked::Entry((*entry).clone())),
             Draft::Body(_) | Draft::Replay(..) => noted.map(Asked::Body),
-            Draft::Undo | Draft::Redo => Some(Asked::Step),
+            Draft::Undo | Draft::Redo | Draft::TakeBack(_) => Some(Asked::Step),
         }
     }
 }

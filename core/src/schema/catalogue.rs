@@ -37,7 +37,7 @@ macro_rules! entries {
 /// All of them, by domain.
 pub fn catalogue() -> &'static [CatalogueEntry] {
     entries! {
-        "workspace": "page" "markdown";
+        "workspace": "page" "markdown" "version";
         "files": "file";
         "projects": "task" "comment";
         "connect": "email" "draft" "campaign" "contact";

@@ -15,13 +15,13 @@ use anabranch_core::{
     document::{Document, Draft},
     engine::{
         EditError, Engine, ExportError, ImportError, Imported, Made, NotEdited, Place, ReadError,
-        Receipt,
+        Receipt, Scope,
     },
     fault::Fault,
     id::{ActorSalt, DocumentId, EntityId, UserId, WorkspaceId},
     limits,
     projection::Projection,
-    replica::Unpacked,
+    replica::{Replica, Unpacked},
     schema::Schema,
     store::{Store, StoreError},
 };
@@ -378,6 +378,26 @@ impl Node {
             .engine
             .document(store, now_ms(), workspace, entity, part)?;
         Ok(read(document))
+    }
+
+    /// Looks at an entity, or a whole workspace, with every document of it open. None where the
+    /// workspace is not here. Keep it short: edits wait meanwhile.
+    ///
+    /// # Errors
+    /// Where a document is closed and cannot be read.
+    pub fn look<T>(
+        &self,
+        scope: &Scope,
+        look: impl FnOnce(&Replica) -> T,
+    ) -> Result<Option<T>, ReadError> {
+        let mut state = self.shared.lock();
+        state
+            .engine
+            .bring_all(&*self.shared.store, now_ms(), scope)?;
+        let (Scope::Workspace(workspace) | Scope::Entity(workspace, _)) = scope;
+        let seen = state.engine.replica(workspace).map(look);
+        state.engine.trim();
+        Ok(seen)
     }
 
     /// Looks at the engine, or tells it something that [`Node`] has no word for. Keep it short: edits

@@ -124,19 +124,19 @@ pub const RETRY_DOUBLINGS_MAX: u32 = 6;
 /// Most documents that stand open at once, if nothing holds them open: an engine takes 7 to 18 KiB for
 /// a small one.
 pub const OPEN_DOCUMENTS_MAX: usize = 512;
-/// Rows since the last checkpoint at which the next one is due. Opening after a crash reads them again.
-pub const CHECKPOINT_ROWS: u64 = 16 << 10;
-/// Rows since the last checkpoint below which closing makes none.
-pub const CHECKPOINT_CLOSE_ROWS: u64 = 64;
+/// Rows since the last derivation at which the next one is due. Opening after a crash reads them again.
+pub const DERIVE_ROWS: u64 = 16 << 10;
+/// Rows since the last derivation below which closing makes none.
+pub const DERIVE_CLOSE_ROWS: u64 = 64;
 /// Size at which a piece of the directory is cut, in bytes.
 pub const SEGMENT_BYTES: usize = 1 << 20;
-/// Checkpoints after which the directory is written anew in one piece: what opening reads stays in
+/// Derivations after which the directory is written anew in one piece: what opening reads stays in
 /// proportion to what there is, and what is written is an eighth of it each time.
 pub const SEGMENTS_MAX: u32 = 8;
 /// Most documents that one output asks to be loaded.
 pub const LOAD_DOCUMENTS_MAX: usize = 64;
-/// Wait before a checkpoint that failed is made again, in milliseconds.
-pub const CHECKPOINT_RETRY_MS: u64 = 10_000;
+/// Wait before a derivation that failed is made again, in milliseconds.
+pub const DERIVE_RETRY_MS: u64 = 10_000;
 /// Bytes of the journal that opening reads at a time.
 pub const OPEN_PAGE_BYTES: usize = 4 << 20;
 /// Most documents of which an import takes change sets in at a time.

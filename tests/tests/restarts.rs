@@ -20,7 +20,7 @@ const WORKSPACE: WorkspaceId = WorkspaceId([1; 16]);
 const OWNER: UserId = UserId([2; 16]);
 const NOTE: &str = "kind = \"note\"\nversion = 1\n[record.fields]\nvotes = \"counter\"\nwords = \"set text\"\n[log.said]\n[log.said.entry]\ntext = \"text\"\n";
 
-/// An engine on a store, with little room, so that documents close and checkpoints are made.
+/// An engine on a store, with little room, so that documents close and derivations are made.
 fn loaded(store: &MemoryStore) -> Engine {
     let mut engine = Engine::open(store, SigningKey::from_bytes(&[7; 32])).unwrap();
     engine.bound(small());
@@ -30,8 +30,8 @@ fn loaded(store: &MemoryStore) -> Engine {
 fn small() -> Bounds {
     Bounds {
         open_documents: 2,
-        checkpoint_rows: 9,
-        checkpoint_close_rows: 3,
+        derive_rows: 9,
+        derive_close_rows: 3,
         ..Bounds::default()
     }
 }
@@ -84,9 +84,9 @@ struct Happened {
     failed_after: usize,
     crashes: usize,
     crashes_in_commit: usize,
-    checkpoints: usize,
-    checkpoints_failed: usize,
-    crashes_in_checkpoint: usize,
+    derivations: usize,
+    derivations_failed: usize,
+    crashes_in_derivation: usize,
     damaged: usize,
     reopened: usize,
 }
@@ -169,7 +169,9 @@ impl Run {
             assert!(matches!(closed, Err(EditError::Closed(one)) if one.0 == document));
             self.happened.reopened += 1;
         }
-        let brought = self.engine.bring(&self.store, now_ms, &WORKSPACE, [document]);
+        let brought = self
+            .engine
+            .bring(&self.store, now_ms, &WORKSPACE, [document]);
         brought.unwrap();
         match self.engine.edit(now_ms, &place, &draft) {
             Ok(made) => {
@@ -196,15 +198,15 @@ impl Run {
                 }
                 match (troubled, kind) {
                     (false, _) => {
-                        self.happened.checkpoints += 1;
+                        self.happened.derivations += 1;
                         self.engine.derived();
                     }
                     (true, 0 | 1) => {
-                        self.happened.checkpoints_failed += 1;
+                        self.happened.derivations_failed += 1;
                         self.engine.not_derived(self.now_ms, false);
                     }
                     (true, 2 | 3) => {
-                        self.happened.crashes_in_checkpoint += 1;
+                        self.happened.crashes_in_derivation += 1;
                         self.crash();
                     }
                     (true, _) => {
@@ -331,9 +333,9 @@ fn no_promise_is_broken_and_no_name_used_twice_whatever_fails_when() {
             failed_after,
             crashes,
             crashes_in_commit,
-            checkpoints,
-            checkpoints_failed,
-            crashes_in_checkpoint,
+            derivations,
+            derivations_failed,
+            crashes_in_derivation,
             damaged,
             reopened,
         } = run.happened;
@@ -343,14 +345,14 @@ fn no_promise_is_broken_and_no_name_used_twice_whatever_fails_when() {
         total.failed_after += failed_after;
         total.crashes += crashes;
         total.crashes_in_commit += crashes_in_commit;
-        total.checkpoints += checkpoints;
-        total.checkpoints_failed += checkpoints_failed;
-        total.crashes_in_checkpoint += crashes_in_checkpoint;
+        total.derivations += derivations;
+        total.derivations_failed += derivations_failed;
+        total.crashes_in_derivation += crashes_in_derivation;
         total.damaged += damaged;
         total.reopened += reopened;
     }
     println!("{total:?}");
     assert!(total.failed_before > 50 && total.failed_after > 50 && total.crashes_in_commit > 100);
-    assert!(total.checkpoints > 100 && total.checkpoints_failed > 30 && total.damaged > 20);
-    assert!(total.crashes_in_checkpoint > 30 && total.reopened > 100);
+    assert!(total.derivations > 100 && total.derivations_failed > 30 && total.damaged > 20);
+    assert!(total.crashes_in_derivation > 30 && total.reopened > 100);
 }

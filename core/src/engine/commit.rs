@@ -38,7 +38,7 @@ enum Phase {
     Idle,
     /// It was given a commit.
     Busy,
-    /// It was given a checkpoint.
+    /// It was given a derivation.
     Deriving,
     /// It failed: again at this time.
     Failed {
@@ -129,12 +129,12 @@ impl Journal {
         }
     }
 
-    /// A checkpoint is given out. Only while nothing else is.
+    /// A derivation is given out. Only while nothing else is.
     pub(super) fn deriving(&mut self) {
         self.phase = Phase::Deriving;
     }
 
-    /// The store is done with a checkpoint, one way or the other. Answers whether it had one.
+    /// The store is done with a derivation, one way or the other. Answers whether it had one.
     pub(super) fn end_deriving(&mut self) -> bool {
         let had = self.phase == Phase::Deriving;
         if had {

@@ -1,5 +1,5 @@
 //! Which rows of the journal each document is made of: what lets a document be opened alone. It is
-//! derived; what is not written to the store yet is kept apart, so that the next checkpoint costs what
+//! derived; what is not written to the store yet is kept apart, so that the next derivation costs what
 //! was added since the last.
 
 use crate::{
@@ -154,7 +154,7 @@ impl Directory {
         self.fresh_rows
     }
 
-    /// What was added before `upto`, and what is projected with this checkpoint, to be written.
+    /// What was added before `upto`, and what is projected with this derivation, to be written.
     pub(super) fn segment(&self, upto: Position, projected: &BTreeSet<Shelfmark>) -> Vec<Vec<u8>> {
         let mut segments = Segments::default();
         let none = Vec::new();

@@ -19,8 +19,8 @@
 //!
 //! Equal calls give equal outputs: the engine reads no clock and draws no randomness.
 
-mod checkpoint;
 mod commit;
+mod derive;
 mod directory;
 mod import;
 mod news;
@@ -52,8 +52,8 @@ use crate::{
     schema::Schema,
     store::{Change, Position, Row},
 };
-use checkpoint::{Checkpoints, Known};
 use commit::Journal;
+use derive::{Derived, Known};
 use directory::{Directory, Shelfmark};
 use ed25519_dalek::SigningKey;
 use news::Newsroom;
@@ -162,10 +162,10 @@ pub struct Place<'a> {
 pub struct Bounds {
     /// Documents that stand open, beyond those with work that is not durable.
     pub open_documents: usize,
-    /// Rows since the last checkpoint at which the next one is due.
-    pub checkpoint_rows: u64,
+    /// Rows since the last derivation at which the next one is due.
+    pub derive_rows: u64,
     /// The same when the node closes.
-    pub checkpoint_close_rows: u64,
+    pub derive_close_rows: u64,
     /// Bytes of work that is not durable at which new edits are refused.
     pub unsaved_bytes: usize,
 }
@@ -174,8 +174,8 @@ impl Default for Bounds {
     fn default() -> Self {
         Bounds {
             open_documents: limits::OPEN_DOCUMENTS_MAX,
-            checkpoint_rows: limits::CHECKPOINT_ROWS,
-            checkpoint_close_rows: limits::CHECKPOINT_CLOSE_ROWS,
+            derive_rows: limits::DERIVE_ROWS,
+            derive_close_rows: limits::DERIVE_CLOSE_ROWS,
             unsaved_bytes: limits::UNSAVED_BYTES_MAX,
         }
     }
@@ -191,7 +191,7 @@ pub struct Engine {
     journal: Journal,
     directory: Directory,
     shelf: Shelf,
-    checkpoints: Checkpoints,
+    derived: Derived,
     news: Newsroom,
     projections: Projections,
 }
@@ -207,7 +207,7 @@ impl Engine {
             journal: Journal::default(),
             directory: Directory::default(),
             shelf: Shelf::default(),
-            checkpoints: Checkpoints::default(),
+            derived: Derived::default(),
             news: Newsroom::default(),
             projections: Projections::default(),
         }
@@ -613,8 +613,8 @@ impl Engine {
         if self.journal.is_idle() {
             self.seal();
             self.trim();
-            if let Some(checkpoint) = self.checkpoint(now_ms) {
-                return Some(checkpoint);
+            if let Some(derive) = self.derive(now_ms) {
+                return Some(derive);
             }
         }
         self.journal.poll(now_ms)

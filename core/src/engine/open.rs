@@ -3,7 +3,7 @@
 
 use super::{
     Engine,
-    checkpoint::{Head, Known, segment_key},
+    derive::{Head, Known, segment_key},
     directory::Shelfmark,
 };
 use crate::{
@@ -98,7 +98,7 @@ impl Engine {
         self.projections.counts = counts.collect();
         self.projections.behind = head.behind.clone();
         self.projections.unsettled = head.unsettled.clone();
-        self.checkpoints.head = head;
+        self.derived.head = head;
         self.journal.resume(upto);
         Ok(())
     }

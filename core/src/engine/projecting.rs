@@ -1,4 +1,4 @@
-//! Projections in an engine: which are behind their documents, which wait for the next checkpoint, and
+//! Projections in an engine: which are behind their documents, which wait for the next derivation, and
 //! how many the store should hold. A store need not notice a missing entry; the count does.
 
 use super::{Engine, directory::Shelfmark, shelf::Key};
@@ -34,7 +34,7 @@ pub(super) struct Projections {
     pub(super) unsettled: BTreeSet<Key>,
 }
 
-/// What a checkpoint writes of projections.
+/// What a derivation writes of projections.
 #[derive(Debug, Default)]
 pub(super) struct Flush {
     /// Key in the store and bytes.
@@ -42,7 +42,7 @@ pub(super) struct Flush {
     /// Documents of which the store held none.
     pub(super) first: BTreeSet<Shelfmark>,
     pub(super) counts: BTreeMap<(WorkspaceId, String), u64>,
-    /// Documents that are behind what the checkpoint takes account of.
+    /// Documents that are behind what the derivation takes account of.
     pub(super) behind: BTreeSet<Key>,
 }
 
@@ -94,7 +94,7 @@ impl Engine {
         }
     }
 
-    /// What the next checkpoint writes of projections: of documents that are durable whole.
+    /// What the next derivation writes of projections: of documents that are durable whole.
     pub(super) fn flush(&self, upto: Position) -> Flush {
         let mut flush = Flush {
             counts: self.projections.counts.clone(),

@@ -1,4 +1,4 @@
-//! Reading projections: what the store holds, what waits for the next checkpoint, and, before either is
+//! Reading projections: what the store holds, what waits for the next derivation, and, before either is
 //! looked at, what is behind.
 
 use super::{

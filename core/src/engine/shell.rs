@@ -1,7 +1,7 @@
 //! What every shell does: reading from its store what the engine wants. These loops wait for the disk;
 //! an engine itself never does.
 
-use super::{Closed, Engine, LoadError, Scope, Wanted, checkpoint::HEAD};
+use super::{Closed, Engine, LoadError, Scope, Wanted, derive::HEAD};
 use crate::{
     changeset::{BundleError, BundleWriter},
     document::Document,
@@ -126,7 +126,7 @@ impl Engine {
     ) -> Result<(), ReadError> {
         for document in documents {
             match self.want(workspace, &document) {
-                Some(wanted) => self.fetch(store, now_ms, &wanted)?,
+                Some(wanted) => self.load_wanted(store, now_ms, &wanted)?,
                 None => self.touch(workspace, &document),
             }
         }
@@ -164,7 +164,7 @@ impl Engine {
     ///
     /// # Errors
     /// Where it cannot be read.
-    pub fn fetch(
+    pub fn load_wanted(
         &mut self,
         store: &(impl Store + ?Sized),
         now_ms: u64,

@@ -1,4 +1,4 @@
-//! Checkpoints: what is derived is written to the store now and then, so that opening reads what came
+//! Derivations: what is derived is written to the store now and then, so that opening reads what came
 //! since and not the whole journal.
 
 use super::{Engine, Output, projecting::Flush, shelf::Key};
@@ -28,7 +28,7 @@ pub(super) struct Head {
     /// The numbers of the directory's pieces: from here on, and before there.
     pub(super) first: u32,
     pub(super) next: u32,
-    /// Checkpoints since the directory was written in one piece.
+    /// Derivations since the directory was written in one piece.
     pub(super) added: u32,
     pub(super) workspaces: BTreeMap<WorkspaceId, Known>,
     /// Of projections: how many there are of each kind, which are behind, which documents wait.
@@ -71,9 +71,9 @@ pub(super) fn segment_key(number: u32) -> Vec<u8> {
     [SEGMENT, &number.to_be_bytes()].concat()
 }
 
-/// Where checkpoints stand.
+/// Where derivations stand.
 #[derive(Debug, Default)]
-pub(super) struct Checkpoints {
+pub(super) struct Derived {
     pub(super) head: Head,
     /// One that was given out.
     given: Option<(Position, Head, Flush)>,
@@ -84,20 +84,20 @@ pub(super) struct Checkpoints {
 }
 
 impl Engine {
-    /// The next checkpoint, if one is due. The store has nothing to do meanwhile.
-    pub(super) fn checkpoint(&mut self, now_ms: u64) -> Option<Output> {
-        let due = match self.checkpoints.closing {
-            true => self.bounds.checkpoint_close_rows,
-            false => self.bounds.checkpoint_rows,
+    /// The next derivation, if one is due. The store has nothing to do meanwhile.
+    pub(super) fn derive(&mut self, now_ms: u64) -> Option<Output> {
+        let due = match self.derived.closing {
+            true => self.bounds.derive_close_rows,
+            false => self.bounds.derive_rows,
         };
-        if self.directory.fresh_rows() < due || now_ms < self.checkpoints.not_before_ms {
+        if self.directory.fresh_rows() < due || now_ms < self.derived.not_before_ms {
             return None;
         }
         let upto = self.journal.end();
         self.project_open();
         let flush = self.flush(upto);
         let counts = flush.counts.iter();
-        let old = &self.checkpoints.head;
+        let old = &self.derived.head;
         let mut changes: Vec<Change> = Vec::new();
         let mut head = Head {
             version: VERSION,
@@ -129,7 +129,7 @@ impl Engine {
         let parts = flush.parts.iter();
         changes.extend(parts.map(|(at, bytes)| (at.clone(), Some(bytes.clone()))));
         changes.push((HEAD.to_vec(), Some(head.encode())));
-        self.checkpoints.given = Some((upto, head, flush));
+        self.derived.given = Some((upto, head, flush));
         self.journal.deriving();
         Some(Output::Derive { upto, changes })
     }
@@ -152,36 +152,36 @@ impl Engine {
         known.collect()
     }
 
-    /// The checkpoint that was given out is written.
+    /// The derivation that was given out is written.
     pub fn derived(&mut self) {
         if self.journal.end_deriving()
-            && let Some((upto, head, flush)) = self.checkpoints.given.take()
+            && let Some((upto, head, flush)) = self.derived.given.take()
         {
             self.directory.wrote(upto, &flush.first);
             self.projections.wrote(&flush);
-            self.checkpoints.head = head;
+            self.derived.head = head;
         }
     }
 
-    /// The checkpoint that was given out may not be written. It is derived: commits go on, and another
+    /// The derivation that was given out may not be written. It is derived: commits go on, and another
     /// one is made later. What is derived was forgotten if the store found it damaged; `forgotten`
     /// says so, and everything is then written again.
     pub fn not_derived(&mut self, now_ms: u64, forgotten: bool) {
         if self.journal.end_deriving() {
-            self.checkpoints.given = None;
-            self.checkpoints.not_before_ms = now_ms.saturating_add(limits::CHECKPOINT_RETRY_MS);
+            self.derived.given = None;
+            self.derived.not_before_ms = now_ms.saturating_add(limits::DERIVE_RETRY_MS);
         }
         if forgotten {
             self.lost_projections();
-            self.checkpoints.head = Head {
+            self.derived.head = Head {
                 added: limits::SEGMENTS_MAX,
                 ..Head::default()
             };
         }
     }
 
-    /// The node closes: a checkpoint is made now if it makes opening quicker.
+    /// The node closes: a derivation is made now if it makes opening quicker.
     pub fn closing(&mut self) {
-        self.checkpoints.closing = true;
+        self.derived.closing = true;
     }
 }

@@ -166,7 +166,7 @@ fn found<'s>(
 
 fn bytes(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    let whole = digits.len() % 2 == 0 && digits.iter().all(u8::is_ascii_hexdigit);
+    let whole = digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit);
     let pairs = digits.chunks(2).map(|pair| {
         let pair = std::str::from_utf8(pair).ok()?;
         u8::from_str_radix(pair, 16).ok()

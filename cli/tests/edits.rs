@@ -7,6 +7,11 @@ mod common;
 use common::{Store, field, merge};
 use serde_json::{Value, json};
 
+/// What `show` says of a part.
+fn part<'v>(shown: &'v Value, name: &str) -> &'v Value {
+    &shown["parts"][name]
+}
+
 fn did(changes: &Value, at: usize) -> &Value {
     &changes["changes"][at]["did"][0]
 }
@@ -136,17 +141,17 @@ fn m21_a_history_names_who_did_what_and_any_point_of_it_can_be_shown() {
     for point in [first, &first[..6]] {
         let then = store.json(&["show", &task, "--at", point]);
         assert_eq!(
-            (field(&then, "title"), &then["log.comments"]),
+            (field(&then["record"], "title"), part(&then, "log.comments")),
             (&"one".into(), &Value::Null)
         );
     }
     let now = store.json(&["show", &task, "--at", "2999-01-01T00:00"]);
     assert_eq!(
-        (field(&now, "title"), &now["log.comments"]),
+        (field(&now["record"], "title"), part(&now, "log.comments")),
         (&"two".into(), &1.into())
     );
     let before = store.json(&["show", &task, "--at", "1999-01-01T00:00:00Z"]);
-    assert_eq!(before["fields"]["title"], Value::Null);
+    assert_eq!(before["record"]["fields"]["title"], Value::Null);
     let (code, _, message) = store.fails(&["show", &task, "--at", "last tuesday"]);
     assert_eq!(code, 3);
     assert!(message.contains("the name of a version"), "{message}");
@@ -178,14 +183,20 @@ fn m21_a_named_version_travels_and_brings_everything_back() {
     let other = store.copy();
     let shown = other.json(&["show", &page, "--at", "first draft"]);
     assert_eq!(
-        (field(&shown, "title"), &shown["body"]["text"]),
+        (
+            field(&shown["record"], "title"),
+            &part(&shown, "body")["text"]
+        ),
         (&"Weir".into(), &"one two three".into())
     );
     let reverted = other.json(&["revert", &page, "--to", "first draft"]);
     assert_eq!(reverted["changed"], json!(["body", "record"]));
     let shown = other.json(&["show", &page]);
     assert_eq!(
-        (field(&shown, "title"), &shown["body"]["text"]),
+        (
+            field(&shown["record"], "title"),
+            &part(&shown, "body")["text"]
+        ),
         (&"Weir".into(), &"one two three".into())
     );
     assert_eq!(

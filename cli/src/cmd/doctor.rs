@@ -326,7 +326,7 @@ fn space(folder: &Path) -> Option<Check> {
     let found = format!("{} MiB free", free >> 20);
     Some(match free {
         ..SPACE_NONE => Check::fail(name, found, "free some space: the next commits may fail"),
-        ..SPACE_LITTLE => Check::warn(name, found, "free some space before it runs out"),
+        SPACE_NONE..SPACE_LITTLE => Check::warn(name, found, "free some space before it runs out"),
         _ => Check::ok(name, found),
     })
 }

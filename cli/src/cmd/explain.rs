@@ -96,9 +96,11 @@ fn change_answer(desk: &Desk, entity: &EntityId, change: &Change) -> Answer {
         page = page.line(Tone::Plain, format!("  {}", words::cut(&did(one), 76)));
     }
     page = told(page, &causes);
-    let mut json = words::change_json(change);
-    json["entity"] = entity.to_string().into();
-    json["causes"] = causes.iter().map(Cause::json).collect();
+    let json = json!({
+        "change": words::change_json(change),
+        "entity": entity.to_string(),
+        "causes": causes.iter().map(Cause::json).collect::<Json>(),
+    });
     Answer {
         page,
         json,

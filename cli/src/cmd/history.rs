@@ -2,9 +2,9 @@
 
 use super::{
     at::{At, DeskError},
+    content::{marked, view_json},
     desk::{Point, as_json, bodies, log_of, text_of},
     record,
-    text::{marked, view_json},
     words::{change_json, cut, did, end, in_words, short, state, when, who, wrap},
 };
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 };
 use anabranch::core::{document::State, schema::PartShape};
 use clap::Args;
-use serde_json::json;
+use serde_json::{Map, json};
 
 /// What happened to an entity, newest first.
 #[derive(Args)]
@@ -117,12 +117,11 @@ impl Show {
             None => desk.record(&entity),
         };
         let mut page = record::page(&entity, schema.kind(), &view);
-        let mut json = as_json(&entity, schema.kind(), &view);
+        let mut parts = Map::new();
         if let Some(point) = &point {
             page = Page::new()
                 .line(Tone::Faint, format!("as of {} UTC", when(point.stamp)))
                 .then(page);
-            json["as_of_ms"] = point.stamp.millis().into();
         }
         for (part, _) in bodies(&schema) {
             let body = match &point {
@@ -130,7 +129,8 @@ impl Show {
                 None => desk.body(&entity, part),
             };
             if let Some(body) = body {
-                json[part] = json!({ "text": body.plain_text(), "content": view_json(&body) });
+                let both = json!({ "text": body.plain_text(), "content": view_json(&body) });
+                parts.insert(part.to_owned(), both);
                 let text = marked(&body);
                 page = page
                     .line(Tone::Strong, part)
@@ -147,13 +147,18 @@ impl Show {
             };
             if count > 0 {
                 page = page.line(Tone::Faint, format!("{name}: {count} entries"));
-                json[name.as_str()] = count.into();
+                parts.insert(name.clone(), count.into());
             }
         }
         desk.close()?;
         Ok(Answer {
             page,
-            json,
+            json: json!({
+                "id": entity.to_string(),
+                "as_of_ms": point.map(|point| point.stamp.millis()),
+                "record": as_json(&entity, schema.kind(), &view),
+                "parts": parts,
+            }),
             holds: true,
         })
     }

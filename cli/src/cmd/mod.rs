@@ -2,6 +2,7 @@
 
 mod at;
 mod conflict;
+mod content;
 mod demo;
 mod desk;
 mod doctor;

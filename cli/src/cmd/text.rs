@@ -2,6 +2,7 @@
 
 use super::{
     at::{At, DeskError},
+    content::{last_block, len, marked, units, view_json},
     desk::{Desk, bodies, has},
     words::end,
 };
@@ -10,14 +11,14 @@ use crate::{
     page::{Page, Tone},
 };
 use anabranch::core::{
-    body::{Block, BodyOp, BodyView, Inline, Node, Run},
+    body::{BodyOp, BodyView},
     id::EntityId,
     record::RecordOp,
     schema::{BodyLayout, MergeRule, Schema},
     value::Value,
 };
 use clap::{Args, Subcommand};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Texts that several people write at once. Places count UTF-16 units from 0.
@@ -382,97 +383,5 @@ impl Found {
             }),
             holds: true,
         })
-    }
-}
-
-fn units(text: &str) -> u32 {
-    u32::try_from(text.encode_utf16().count()).unwrap_or(u32::MAX)
-}
-
-fn last_block(view: Option<&BodyView>) -> Option<u32> {
-    match view {
-        Some(BodyView::Tree(nodes)) => {
-            let blocks = nodes
-                .iter()
-                .filter(|node| matches!(node, Node::Block(_)))
-                .count();
-            u32::try_from(blocks).ok()?.checked_sub(1)
-        }
-        Some(BodyView::Text(_)) | None => None,
-    }
-}
-
-/// How long a text of a body is.
-fn len(view: Option<&BodyView>, path: &[u32]) -> u32 {
-    let text = view.and_then(|view| super::desk::text_of(view, path));
-    text.map_or(0, |text| units(&text))
-}
-
-/// A body for people: blocks by their tags, formats in brackets.
-pub(super) fn marked(view: &BodyView) -> String {
-    fn runs(all: &[Run], out: &mut String) {
-        for run in all {
-            let text = match &run.content {
-                Inline::Text(text) => text.clone(),
-                Inline::Embed(value) => format!("[{}]", value.to_json()),
-            };
-            match run.marks.is_empty() {
-                true => out.push_str(&text),
-                false => {
-                    let names: Vec<&str> = run.marks.keys().map(String::as_str).collect();
-                    out.push_str(&format!("[{text}]({})", names.join(" ")));
-                }
-            }
-        }
-    }
-    fn block(one: &Block, depth: usize, out: &mut String) {
-        out.push_str(&"  ".repeat(depth));
-        out.push_str(&one.tag);
-        out.push_str(": ");
-        let mut inner = Vec::new();
-        for node in &one.children {
-            match node {
-                Node::Text(all) => runs(all, out),
-                Node::Block(block) => inner.push(block),
-            }
-        }
-        out.push('\n');
-        inner.into_iter().for_each(|one| block(one, depth + 1, out));
-    }
-    let mut out = String::new();
-    match view {
-        BodyView::Text(all) => runs(all, &mut out),
-        BodyView::Tree(nodes) => nodes.iter().for_each(|node| match node {
-            Node::Text(all) => runs(all, &mut out),
-            Node::Block(one) => block(one, 0, &mut out),
-        }),
-    }
-    out
-}
-
-/// A body for programs.
-pub(super) fn view_json(view: &BodyView) -> Json {
-    fn map(values: &BTreeMap<String, Value>) -> Json {
-        Value::Map(values.clone()).to_json()
-    }
-    fn runs(all: &[Run]) -> Json {
-        let all = all.iter().map(|run| match &run.content {
-            Inline::Text(text) => json!({ "text": text, "marks": map(&run.marks) }),
-            Inline::Embed(value) => json!({ "embed": value.to_json(), "marks": map(&run.marks) }),
-        });
-        all.collect()
-    }
-    fn nodes(all: &[Node]) -> Json {
-        let all = all.iter().map(|node| match node {
-            Node::Text(all) => runs(all),
-            Node::Block(block) => json!({
-                "tag": block.tag, "attributes": map(&block.attributes), "children": nodes(&block.children),
-            }),
-        });
-        all.collect()
-    }
-    match view {
-        BodyView::Text(all) => runs(all),
-        BodyView::Tree(all) => nodes(all),
     }
 }

@@ -3,15 +3,21 @@
 //! | module | what it asks |
 //! |---|---|
 //! | this one | what entities show now, and writing to them |
-//! | `history` | what happened to an entity, and how it was at a point |
+//! | `history` | what happened to an entity |
+//! | `point` | how an entity was, names for points, and the way back |
+//! | `blame` | who wrote what of a text |
 //! | `steps` | which own edits can be taken back |
 //! | `stock` | what a store holds: workspaces, documents, members |
 
+mod blame;
 mod history;
+mod point;
 mod steps;
 mod stock;
 
-pub use history::{Change, Did, Point, name_of, text_of};
+pub use blame::text_of;
+pub use history::{Change, Did};
+pub use point::{Point, name_of};
 pub use steps::{Stepped, Way};
 pub use stock::{Holding, Stock};
 

@@ -35,6 +35,7 @@
 //! | `key` | where it stands in the order |
 //! | `row`, `seen` | reading a projection in place |
 //! | `run`, `page_end` | pages |
+//! | `watch`, `ranks` | what a change does to a list |
 
 mod ask;
 mod columns;
@@ -44,12 +45,14 @@ mod key;
 mod literal;
 mod page_end;
 mod plan;
+mod ranks;
 mod row;
 mod run;
 mod seen;
 #[cfg(test)]
 mod tests;
 mod text;
+mod watch;
 mod words;
 mod words_fault;
 
@@ -59,4 +62,5 @@ pub use filter::{Field, Filter, Test, backlinks, conflicted, field, is, text};
 pub use page_end::PageEnd;
 pub use plan::Plan;
 pub use run::Page;
+pub use watch::{Difference, Update, Watching};
 pub use words_fault::{WordsError, WordsFault};

@@ -1,3 +1,4 @@
 mod asked;
 mod found;
 mod model;
+mod watched;

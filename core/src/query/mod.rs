@@ -36,7 +36,9 @@
 //! | `row`, `seen` | reading a projection in place |
 //! | `run`, `page_end` | pages |
 //! | `watch`, `ranks` | what a change does to a list |
+//! | `aggregate`, `sum` | counters |
 
+mod aggregate;
 mod ask;
 mod columns;
 mod fault;
@@ -49,6 +51,7 @@ mod ranks;
 mod row;
 mod run;
 mod seen;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -56,6 +59,7 @@ mod watch;
 mod words;
 mod words_fault;
 
+pub use aggregate::{Aggregate, Figures};
 pub use ask::{Order, Query};
 pub use fault::QueryError;
 pub use filter::{Field, Filter, Test, backlinks, conflicted, field, is, text};

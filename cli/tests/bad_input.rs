@@ -37,7 +37,7 @@ fn a_store_of_a_newer_version_is_left_as_it_is() {
             command,
             &[
                 &format!("format {newer}"),
-                &format!("reads format {}", newer - 1),
+                &format!("reads formats up to {}", newer - 1),
                 "newer",
                 "store.redb",
             ],

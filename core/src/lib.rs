@@ -57,7 +57,7 @@
 //! | [`record`], [`body`], [`log`] | Automerge, Yrs and grow-only logs, each behind its gate |
 //! | [`patch`] | what observers are told |
 //! | [`document`] | one part: which of its change sets count, and the engine that shows them |
-//! | [`projection`] | what lists and queries know of entities without opening them |
+//! | [`projection`], [`query`] | what is known of entities without opening them; lists, watches, counters |
 //! | [`replica`] | one device's copy of a workspace; rebase |
 //! | [`store`] | the port to whatever keeps a journal, and what its rows are |
 //! | [`engine`] | a node: edits and arrivals in, commits and events out |
@@ -79,6 +79,7 @@ pub mod limits;
 pub mod log;
 pub mod patch;
 pub mod projection;
+pub mod query;
 pub mod record;
 pub mod replica;
 pub mod schema;

@@ -147,3 +147,9 @@ pub const PROJECTION_TEXT_BYTES_MAX: usize = 8 << 10;
 /// Most entities that a projection holds as linked to by one part: twice the entries of a list of
 /// links at its bound. More stand only in long logs and bodies.
 pub const PROJECTION_LINKS_MAX: usize = 2 * ENTRIES_MAX;
+/// How much of a text counts where rows are ordered by it: texts that agree so far are ordered by
+/// their entities, and the end of a page, which holds as much, still fits into an address.
+pub const QUERY_KEY_BYTES_MAX: usize = 256;
+/// Fewest rows that a watch with a limit holds beyond it: after so many left a short list, all rows are
+/// looked at again.
+pub const WATCH_BEYOND_ROWS_MIN: usize = 64;

@@ -34,6 +34,14 @@ pub enum ProjectionError {
 }
 
 impl ProjectionError {
+    /// What is wrong with bytes that were found to be no projection.
+    pub(crate) fn of(bytes: &[u8]) -> Self {
+        match bytes.first() {
+            Some(had) if *had != PROJECTION_VERSION => ProjectionError::Version { had: *had },
+            Some(_) | None => ProjectionError::Form { had: bytes.len() },
+        }
+    }
+
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
@@ -41,15 +49,6 @@ impl ProjectionError {
             ProjectionError::Version { .. } => Fault::Environment,
             ProjectionError::Form { .. } => Fault::Corruption,
         }
-    }
-}
-
-/// What follows the version.
-pub(super) fn body(bytes: &[u8]) -> Result<&[u8], ProjectionError> {
-    match bytes.split_first() {
-        Some((&PROJECTION_VERSION, body)) => Ok(body),
-        Some((had, _)) => Err(ProjectionError::Version { had: *had }),
-        None => Err(ProjectionError::Form { had: 0 }),
     }
 }
 
@@ -80,13 +79,14 @@ impl Projection {
     /// # Errors
     /// Bytes that [`Projection::encode`] does not write.
     pub fn decode(bytes: &[u8]) -> Result<Self, ProjectionError> {
-        let form = ProjectionError::Form { had: bytes.len() };
-        let projection: Projection = postcard::from_bytes(body(bytes)?).map_err(|_| form)?;
+        let wrong = ProjectionError::of(bytes);
+        let body = bytes.strip_prefix(&[PROJECTION_VERSION]).ok_or(wrong)?;
+        let projection: Projection = postcard::from_bytes(body).map_err(|_| wrong)?;
         // Also what stands behind its end makes them other bytes.
         if projection.encode() == bytes {
             Ok(projection)
         } else {
-            Err(form)
+            Err(wrong)
         }
     }
 }

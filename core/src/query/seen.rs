@@ -1,7 +1,10 @@
 //! Values read in place: from a projection's bytes, without building anything.
 #![deny(clippy::arithmetic_side_effects)]
 
-use crate::{limits::DEPTH_MAX, value::Finite};
+use crate::{
+    limits::DEPTH_MAX,
+    value::{Finite, Value},
+};
 
 /// A value in a projection's bytes.
 #[derive(Clone, Copy, Debug)]
@@ -17,7 +20,46 @@ pub(super) enum Seen<'a> {
     Map(Items<'a>),
 }
 
-/// What a list holds, or a map: each value after its name.
+impl<'a> Seen<'a> {
+    /// A value that holds no others.
+    pub(super) fn scalar(value: &'a Value) -> Option<Self> {
+        Some(match value {
+            Value::Null => Seen::Null,
+            Value::Bool(truth) => Seen::Bool(*truth),
+            Value::Int(number) => Seen::Int(*number),
+            Value::Float(number) => Seen::Float(*number),
+            Value::Text(text) => Seen::Text(text),
+            Value::Bytes(bytes) => Seen::Bytes(bytes),
+            Value::Time(millis) => Seen::Time(*millis),
+            Value::List(_) | Value::Map(_) => return None,
+        })
+    }
+
+    /// The value, unless it is nothing or holds others.
+    pub(super) fn to_value(self) -> Option<Value> {
+        Some(match self {
+            Seen::Null | Seen::List(_) | Seen::Map(_) => return None,
+            Seen::Bool(truth) => Value::Bool(truth),
+            Seen::Int(number) => Value::Int(number),
+            Seen::Float(number) => Value::Float(number),
+            Seen::Text(text) => Value::from(text),
+            Seen::Bytes(bytes) => Value::Bytes(bytes.to_vec()),
+            Seen::Time(millis) => Value::Time(millis),
+        })
+    }
+
+    /// Whether it is nothing, or holds nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Seen::Null => true,
+            Seen::Text(text) => text.is_empty(),
+            Seen::List(items) | Seen::Map(items) => items.is_empty(),
+            Seen::Bool(_) | Seen::Int(_) | Seen::Float(_) | Seen::Bytes(_) | Seen::Time(_) => false,
+        }
+    }
+}
+
+/// What a list holds, or a map: there each value follows its name.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Items<'a> {
     count: u64,
@@ -99,7 +141,8 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn items(&mut self) -> Option<Items<'a>> {
+    /// A list or map, from its count on; what it holds is not walked through.
+    pub(super) fn items(&mut self) -> Option<Items<'a>> {
         let count = self.number()?;
         Some(Items {
             count,
@@ -107,16 +150,9 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// A value, with everything in it.
-    pub(super) fn value(&mut self) -> Option<Seen<'a>> {
-        let seen = self.open()?;
-        self.leave(&seen, 0)?;
-        Some(seen)
-    }
-
     /// Walks past a value.
     #[inline]
-    pub(super) fn skip(&mut self) -> Option<()> {
+    fn skip(&mut self) -> Option<()> {
         self.skip_at(0)
     }
 
@@ -136,17 +172,20 @@ impl<'a> Walk<'a> {
 
     /// Walks past what a list or map that was opened here holds.
     fn leave(&mut self, seen: &Seen<'a>, depth: usize) -> Option<()> {
-        let (count, named) = match seen {
-            Seen::List(items) => (items.count, false),
-            Seen::Map(items) => (items.count, true),
+        match seen {
+            Seen::List(items) => self.leave_items(items.count, false, depth),
+            Seen::Map(items) => self.leave_items(items.count, true, depth),
             Seen::Null
             | Seen::Bool(_)
             | Seen::Int(_)
             | Seen::Float(_)
             | Seen::Text(_)
             | Seen::Bytes(_)
-            | Seen::Time(_) => return Some(()),
-        };
+            | Seen::Time(_) => Some(()),
+        }
+    }
+
+    fn leave_items(&mut self, count: u64, named: bool, depth: usize) -> Option<()> {
         let depth = depth.checked_add(1).filter(|depth| *depth <= DEPTH_MAX)?;
         for _ in 0..count {
             if named {
@@ -159,12 +198,14 @@ impl<'a> Walk<'a> {
 }
 
 impl<'a> Items<'a> {
-    pub(super) fn new(count: u64, bytes: Walk<'a>) -> Self {
-        Items { count, bytes }
-    }
-
     pub(super) fn is_empty(&self) -> bool {
         self.count == 0
+    }
+
+    /// What follows a map.
+    pub(super) fn end(mut self) -> Option<Walk<'a>> {
+        self.bytes.leave_items(self.count, true, 0)?;
+        Some(self.bytes)
     }
 
     /// The value under a name, in a map.
@@ -183,28 +224,30 @@ impl<'a> Items<'a> {
         Some(None)
     }
 
-    /// Whether any of a list's values passes.
-    pub(super) fn any(mut self, mut test: impl FnMut(Seen<'a>) -> Option<bool>) -> Option<bool> {
-        for _ in 0..self.count {
-            let seen = self.bytes.value()?;
-            if test(seen)? {
-                return Some(true);
-            }
-        }
-        Some(false)
+    /// Whether any value of a list passes.
+    pub(super) fn any(self, test: impl FnMut(Seen<'a>) -> Option<bool>) -> Option<bool> {
+        self.any_of(false, test)
     }
 
-    /// Whether any of a map's values passes.
-    pub(super) fn any_named(
+    /// Whether any value of a map passes.
+    pub(super) fn any_named(self, test: impl FnMut(Seen<'a>) -> Option<bool>) -> Option<bool> {
+        self.any_of(true, test)
+    }
+
+    fn any_of(
         mut self,
+        named: bool,
         mut test: impl FnMut(Seen<'a>) -> Option<bool>,
     ) -> Option<bool> {
         for _ in 0..self.count {
-            self.bytes.slice()?;
-            let seen = self.bytes.value()?;
+            if named {
+                self.bytes.slice()?;
+            }
+            let seen = self.bytes.open()?;
             if test(seen)? {
                 return Some(true);
             }
+            self.bytes.leave(&seen, 0)?;
         }
         Some(false)
     }

@@ -155,7 +155,7 @@ impl StartError {
 /// A node was closed, and not all work had the receipt.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the work on {} entities is not saved: {}",
+    "not everything is saved, {} entities have work that is not: {}",
     left.len(),
     failure.as_ref().map_or("the time was up".to_owned(), StoreError::to_string)
 )]

@@ -1,0 +1,5 @@
+mod asked;
+mod counted;
+mod found;
+mod model;
+mod watched;

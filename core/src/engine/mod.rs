@@ -35,6 +35,7 @@ mod shell;
 pub use import::{ImportError, Imported, Importing};
 pub use news::News;
 pub use open::{LoadError, NotDerived, Wanted};
+pub use projecting::Changes;
 pub use receipt::{Receipt, Scope};
 pub use shell::{ExportError, ReadError};
 

@@ -21,6 +21,22 @@ pub(super) struct Pending {
     pub(super) bytes: Vec<u8>,
 }
 
+/// What changed for lists.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Workspaces in which anything may be another.
+    pub turned: BTreeSet<WorkspaceId>,
+    /// Workspace, kind and entity.
+    pub entities: BTreeSet<(WorkspaceId, String, EntityId)>,
+}
+
+impl Changes {
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.turned.is_empty() && self.entities.is_empty()
+    }
+}
+
 /// The projections of an engine.
 #[derive(Debug, Default)]
 pub(super) struct Projections {
@@ -32,6 +48,10 @@ pub(super) struct Projections {
     pub(super) counts: BTreeMap<(WorkspaceId, String), u64>,
     /// Documents in which something waits for a right or a schema.
     pub(super) unsettled: BTreeSet<Key>,
+    /// Whether somebody asks what changed, and what did since they asked last.
+    noting: bool,
+    changed: BTreeSet<Key>,
+    turned: BTreeSet<WorkspaceId>,
 }
 
 /// What a derivation writes of projections.
@@ -50,6 +70,15 @@ impl Projections {
     /// A document changed.
     pub(super) fn changed(&mut self, key: Key) {
         self.behind.insert(key);
+        if self.noting {
+            self.changed.insert(key);
+        }
+    }
+
+    fn turned(&mut self, workspace: &WorkspaceId) {
+        if self.noting {
+            self.turned.insert(*workspace);
+        }
     }
 
     /// How many parts the store should hold of a kind.
@@ -68,6 +97,29 @@ impl Projections {
 }
 
 impl Engine {
+    /// Says whether what changes is noted for [`Engine::take_changes`].
+    pub fn note_changes(&mut self, on: bool) {
+        self.projections.noting = on;
+        if !on {
+            self.projections.changed.clear();
+            self.projections.turned.clear();
+        }
+    }
+
+    /// What changed for lists since this was asked last.
+    pub fn take_changes(&mut self) -> Changes {
+        let changed = std::mem::take(&mut self.projections.changed);
+        let named = changed.iter().filter_map(|(workspace, document)| {
+            let document = self.replicas.get(workspace)?.document_of(document)?;
+            let kind = document.schema()?.kind().to_owned();
+            Some((*workspace, kind, *document.entity()))
+        });
+        Changes {
+            entities: named.collect(),
+            turned: std::mem::take(&mut self.projections.turned),
+        }
+    }
+
     /// Makes the projection of an open document.
     pub(super) fn project(&mut self, key: &Key) {
         let (workspace, id) = key;
@@ -127,15 +179,20 @@ impl Engine {
                     .filter(|key| key.0 == *workspace)
                     .copied()
                     .collect();
+                self.projections.turned(workspace);
                 self.projections.behind.extend(here);
             }
             Effect::Schema(_) | Effect::History => self.all_behind(workspace),
-            Effect::Erasure(document) => self.projections.changed((*workspace, *document)),
+            Effect::Erasure(document) => {
+                self.projections.turned(workspace);
+                self.projections.changed((*workspace, *document));
+            }
         }
     }
 
     /// Every projection of a workspace is to be made again.
     pub(super) fn all_behind(&mut self, workspace: &WorkspaceId) {
+        self.projections.turned(workspace);
         let documents = self.directory.documents(workspace).into_iter();
         let keys = documents.map(|document| (*workspace, document));
         self.projections.behind.extend(keys);

@@ -40,6 +40,11 @@ impl Query {
         self
     }
 
+    /// Whether it asks for entities of a kind.
+    pub fn asks(&self, kind: &str) -> bool {
+        self.kinds.is_empty() || self.kinds.contains(kind)
+    }
+
     /// Only those that pass, also the filters given before.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = Some(match self.filter.take() {

@@ -3,12 +3,16 @@
 
 mod durability;
 mod observe;
+mod queue;
 mod ticket;
+mod watch;
 mod writer;
 
 pub use durability::Durability;
-pub use observe::{NOTICES_MAX, Notice, Observer};
+pub use observe::{Notice, Observer};
+pub use queue::NOTICES_MAX;
 pub use ticket::Ticket;
+pub use watch::{ListError, Listed, Watch};
 
 use anabranch_core::{
     control::ControlError,
@@ -35,6 +39,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use ticket::Progress;
+use watch::Watches;
 
 /// How often an import looks whether the disk keeps up with it.
 const IMPORT_PAUSE: Duration = Duration::from_millis(2);
@@ -72,13 +77,15 @@ struct State {
     /// Why the last commit failed, while it does.
     failure: Option<StoreError>,
     observers: Observers,
+    watches: Watches,
 }
 
 impl State {
-    /// Tells observers what happened.
-    fn settle(&mut self) {
+    /// Tells observers and watches what happened.
+    fn settle(&mut self, store: &dyn Store) {
         let news = self.engine.take_news();
         self.observers.tell(news);
+        self.settle_watches(store);
     }
 }
 
@@ -182,6 +189,7 @@ impl Node {
                 closing: Closing::No,
                 failure: None,
                 observers: Observers::default(),
+                watches: Watches::default(),
             }),
             store: Box::new(store),
             work: Condvar::new(),
@@ -212,7 +220,7 @@ impl Node {
             .engine
             .bring(store, now_ms, &place.workspace, [document])?;
         let made = state.engine.edit(now_ms, place, draft)?;
-        state.settle();
+        state.settle(store);
         drop(state);
         let ticket = self.promised(made.ticket);
         Ok((made, ticket))
@@ -240,7 +248,7 @@ impl Node {
             })?;
         }
         let made = state.engine.edit_all(now_ms, edits);
-        state.settle();
+        state.settle(store);
         let made = made?;
         let ticket = state.engine.ticket();
         drop(state);
@@ -317,7 +325,7 @@ impl Node {
             let mut state = self.shared.lock();
             let more = state.engine.import_step(store, now_ms(), &mut importing)?;
             let unsaved_bytes = state.engine.unsaved_bytes();
-            state.settle();
+            state.settle(store);
             drop(state);
             self.shared.work.notify_one();
             if !more {
@@ -405,7 +413,7 @@ impl Node {
     pub fn with<T>(&self, look: impl FnOnce(&mut Engine) -> T) -> T {
         let mut state = self.shared.lock();
         let seen = look(&mut state.engine);
-        state.settle();
+        state.settle(&*self.shared.store);
         drop(state);
         self.shared.work.notify_one();
         seen

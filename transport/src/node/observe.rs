@@ -1,7 +1,7 @@
 //! Observing a document: its state once, then every change of it. Who reads too slowly misses nothing
 //! unnoticed: what does not fit its queue becomes one [`Notice::Reset`].
 
-use super::{Node, Shared, now_ms};
+use super::{Node, Shared, now_ms, queue::Queue};
 use anabranch_core::{
     document::{Document, Event},
     engine::{News, ReadError},
@@ -9,15 +9,10 @@ use anabranch_core::{
     patch::PatchSet,
 };
 use std::{
-    collections::{BTreeMap, VecDeque},
-    future::poll_fn,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Poll, Waker},
+    collections::BTreeMap,
+    sync::{Arc, Weak},
     time::Duration,
 };
-
-/// Changes that wait for one observer. Typing makes some ten a second.
-pub const NOTICES_MAX: usize = 1_024;
 
 /// What an observer is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,56 +33,21 @@ pub struct Observer {
     workspace: WorkspaceId,
     entity: EntityId,
     part: String,
-    queue: Arc<Queue>,
+    queue: Arc<Queue<Notice>>,
 }
 
-#[derive(Debug, Default)]
-struct Queue {
-    waiting: Mutex<Waiting>,
-    more: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Waiting {
-    notices: VecDeque<Notice>,
-    /// A reset was put in, and the document not read since.
-    reset: bool,
-    wakers: Vec<Waker>,
-}
-
-impl Queue {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put(&self, event: &Event) {
-        let mut waiting = self.lock();
-        if waiting.reset {
-            return;
-        }
-        let full = waiting.notices.len() >= NOTICES_MAX;
-        match event {
-            Event::Patched(patches) if !full => {
-                waiting.notices.push_back(Notice::Patched(patches.clone()));
-            }
-            Event::Stuck { id } if !full => waiting.notices.push_back(Notice::Stuck(*id)),
-            Event::Patched(_) | Event::Stuck { .. } | Event::Rebuilt { .. } => {
-                waiting.notices.clear();
-                waiting.notices.push_back(Notice::Reset);
-                waiting.reset = true;
-            }
-        }
-        let wakers = std::mem::take(&mut waiting.wakers);
-        drop(waiting);
-        self.more.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
+fn tell(queue: &Queue<Notice>, event: &Event) {
+    match event {
+        Event::Patched(patches) => queue.put(Notice::Patched(patches.clone()), Notice::Reset),
+        Event::Stuck { id } => queue.put(Notice::Stuck(*id), Notice::Reset),
+        Event::Rebuilt { .. } => queue.reset(Notice::Reset),
     }
 }
 
 /// The observers of each document.
 #[derive(Debug, Default)]
 pub(super) struct Observers {
-    queues: BTreeMap<(WorkspaceId, DocumentId), Vec<Weak<Queue>>>,
+    queues: BTreeMap<(WorkspaceId, DocumentId), Vec<Weak<Queue<Notice>>>>,
 }
 
 impl Observers {
@@ -95,7 +55,7 @@ impl Observers {
         for news in news {
             let queues = self.queues.get(&(news.workspace, news.document));
             for queue in queues.into_iter().flatten().filter_map(Weak::upgrade) {
-                queue.put(&news.event);
+                tell(&queue, &news.event);
             }
         }
     }
@@ -119,7 +79,7 @@ impl Node {
         let mut state = self.shared.lock();
         let store = &*self.shared.store;
         // What happened before is nothing to who begins now.
-        state.settle();
+        state.settle(store);
         let document = state
             .engine
             .document(store, now_ms(), workspace, &entity, part)?;
@@ -146,46 +106,30 @@ impl Observer {
     /// Where it cannot be read.
     pub fn read<T>(&self, read: impl FnOnce(Option<&mut Document>) -> T) -> Result<T, ReadError> {
         let mut state = self.shared.lock();
-        state.settle();
         let store = &*self.shared.store;
+        state.settle(store);
         let (workspace, entity) = (&self.workspace, &self.entity);
         let document = state
             .engine
             .document(store, now_ms(), workspace, entity, &self.part)?;
         let seen = read(document);
-        let mut waiting = self.queue.lock();
-        waiting.notices.clear();
-        waiting.reset = false;
+        self.queue.begin();
         Ok(seen)
     }
 
     /// What happened next, if anything did.
     pub fn try_next(&self) -> Option<Notice> {
-        self.queue.lock().notices.pop_front()
+        self.queue.try_next()
     }
 
     /// What happened next; waits for it at most so long.
     pub fn wait(&self, timeout: Duration) -> Option<Notice> {
-        let empty = |waiting: &mut Waiting| waiting.notices.is_empty();
-        let lock = self.queue.lock();
-        let waited = self.queue.more.wait_timeout_while(lock, timeout, empty);
-        let (mut waiting, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        waiting.notices.pop_front()
+        self.queue.wait(timeout)
     }
 
     /// What happens next.
     pub async fn next(&self) -> Notice {
-        poll_fn(|context| {
-            let mut waiting = self.queue.lock();
-            match waiting.notices.pop_front() {
-                Some(notice) => Poll::Ready(notice),
-                None => {
-                    waiting.wakers.push(context.waker().clone());
-                    Poll::Pending
-                }
-            }
-        })
-        .await
+        self.queue.next().await
     }
 }
 

@@ -74,7 +74,7 @@ pub fn sweep(folder: &Path, idle: Duration) -> Result<usize, SweepError> {
 }
 
 /// Whether a name has the form that [`temporary_beside`] gives.
-fn is_temporary(path: &Path) -> bool {
+pub(crate) fn is_temporary(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return false;
     };

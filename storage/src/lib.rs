@@ -20,10 +20,12 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`journal`] | the store port of core in a file of redb; its bytes: `storage/docs/tables.md` |
+//! | [`blobs`] | large payloads, in files that are named by their content |
 //! | [`whole`] | writing a file atomically, in place of an old one or only where none is |
 //! | [`bounded`] | reading a file that may be larger than it should be |
 //! | [`leftover`] | temporary files of writers that were killed |
 
+pub mod blobs;
 pub mod bounded;
 pub mod journal;
 pub mod leftover;

@@ -178,7 +178,7 @@ fn write(
 }
 
 /// Makes a temporary file beside `path` that no one else has open.
-fn make_temporary(path: &Path, readers: Readers) -> Result<(File, PathBuf), WriteError> {
+pub(crate) fn make_temporary(path: &Path, readers: Readers) -> Result<(File, PathBuf), WriteError> {
     let mut tries = 0;
     loop {
         let Some(temporary) = leftover::temporary_beside(path) else {

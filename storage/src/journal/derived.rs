@@ -5,6 +5,7 @@ use super::{
     RedbStore,
     backend::Backend,
     error::Trouble,
+    file::Found,
     migrate::passed_on,
     tables::{self, DERIVED, DERIVED_FORMAT, META, META_FORMAT, META_TIE, META_UPTO},
 };
@@ -13,10 +14,17 @@ use redb::{Database, ReadableDatabase, TableError};
 
 /// Finds the tables of derived entries, or makes them. Of another version they are as good as damaged:
 /// they are made again from the journal, never migrated.
-pub(super) fn recognise(database: &Database, new: bool, backend: &Backend) -> Result<(), Trouble> {
+pub(super) fn recognise(
+    database: &Database,
+    found: Found,
+    backend: &Backend,
+) -> Result<(), Trouble> {
+    if found == Found::Damaged {
+        return Err(Trouble::Damaged);
+    }
     let tables = database.begin_read()?;
     match tables.open_table(META) {
-        Err(TableError::TableDoesNotExist(_)) if new => {
+        Err(TableError::TableDoesNotExist(_)) if found == Found::New => {
             let change = database.begin_write()?;
             change
                 .open_table(META)?

@@ -17,6 +17,9 @@ const CACHE_BYTES: usize = 32 << 20;
 /// What the first bytes of every redb file are.
 const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 
+/// Files up to this size are checked whole when they are opened: some tens of milliseconds.
+const CHECKED_BYTES_MAX: u64 = 64 << 20;
+
 /// One of a store's two files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
@@ -30,8 +33,19 @@ pub enum Part {
 pub(super) type Ground = dyn Fn(Part) -> Result<Box<dyn StorageBackend>, NotOpened> + Send + Sync;
 
 /// Finds a file's tables and their version, or makes them where they were never made, and passes on what
-/// was held back.
-pub(super) type Recognise = fn(&Database, bool, &Backend) -> Result<(), Trouble>;
+/// was held back; but not of a file that is damaged.
+pub(super) type Recognise = fn(&Database, Found, &Backend) -> Result<(), Trouble>;
+
+/// What a file was found to be before it is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// There were no tables in it yet, or there may not have been.
+    New,
+    Sound,
+    /// A page of it is not what was written. redb still reads what it can, and refuses to write: in what
+    /// is damaged it may keep which pages are free.
+    Damaged,
+}
 
 /// A file of redb. Whoever reads or writes in it holds the lock for reading: redb lets readers go on
 /// beside one writer. Whoever opens or closes it holds it for writing.
@@ -130,10 +144,20 @@ impl Reopening {
             Part::Journal => len == 0,
             Part::Derived => new,
         };
+        let checked = len > 0 && !unborn && len <= CHECKED_BYTES_MAX;
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
-        let database = caught(|| Ok(builder.create_with_backend(backend.clone())?))?;
-        match caught(|| (self.recognise)(&database, new, &backend)) {
+        let mut database = caught(|| Ok(builder.create_with_backend(backend.clone())?))?;
+        let found = match checked.then(|| caught(|| Ok(database.check_integrity()?))) {
+            Some(Err(Trouble::Damaged)) => Found::Damaged,
+            Some(Err(trouble)) => {
+                close(&mut Some(database));
+                return Err(trouble.into());
+            }
+            None | Some(Ok(_)) if new => Found::New,
+            None | Some(Ok(_)) => Found::Sound,
+        };
+        match caught(|| (self.recognise)(&database, found, &backend)) {
             Ok(()) => Ok(database),
             Err(trouble) => {
                 close(&mut Some(database));

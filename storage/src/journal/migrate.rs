@@ -7,6 +7,7 @@
 use super::{
     backend::Backend,
     error::{NotOpened, Trouble},
+    file::Found,
     tables::{FORMAT, JOURNAL, META, META_END, META_FORMAT},
 };
 use redb::{Database, ReadableDatabase, TableError, WriteTransaction};
@@ -33,8 +34,12 @@ pub(super) fn reads(format: u64) -> bool {
 }
 
 /// Finds the journal's tables, or makes them, and brings them to this build's format.
-pub(super) fn recognise(database: &Database, new: bool, backend: &Backend) -> Result<(), Trouble> {
-    if new {
+pub(super) fn recognise(
+    database: &Database,
+    found: Found,
+    backend: &Backend,
+) -> Result<(), Trouble> {
+    if found == Found::New {
         let change = database.begin_write()?;
         {
             let mut meta = change.open_table(META)?;
@@ -46,6 +51,9 @@ pub(super) fn recognise(database: &Database, new: bool, backend: &Backend) -> Re
         return passed_on(backend);
     }
     let mut format = format(database)?;
+    if found == Found::Damaged {
+        return Ok(());
+    }
     // From here on it is a store that this build may change.
     passed_on(backend)?;
     while let Some(step) = step_from(format) {

@@ -63,7 +63,7 @@ fn however_the_file_of_derived_entries_is_damaged_the_journal_is_read_and_they_a
     let mut told = 0;
     for damage in 0..40 {
         let mut image = sound_image.clone();
-        let bytes = &mut image.derived;
+        let mut bytes = image.derived.to_vec();
         match damage {
             0 => bytes.truncate(len / 2),
             1 => bytes.truncate(3),
@@ -76,6 +76,7 @@ fn however_the_file_of_derived_entries_is_damaged_the_journal_is_read_and_they_a
                 bytes[page..page + 4_096].fill(damage as u8);
             }
         }
+        image.derived = bytes.into();
         let disk = Disk::of(image);
         let store = disk.open().unwrap();
         let range = store.derived_range(b"", b"l", usize::MAX);

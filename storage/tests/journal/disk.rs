@@ -1,8 +1,10 @@
 //! A disk that remembers what it was asked, and fails on purpose.
 
+use crate::pages::{PAGE, Pages};
 use anabranch_core::sim::Rng;
 use anabranch_storage::journal::{NotOpened, Part, RedbStore, StorageBackend};
 use std::{
+    collections::BTreeSet,
     io,
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -17,9 +19,9 @@ pub enum Step {
     },
     SetLen(Part, u64),
     Sync(Part),
-    /// So many rows are acknowledged.
+    /// The state of this number is acknowledged.
     Acknowledged(usize),
-    /// So many rows would be there, were the append that begins now carried out.
+    /// It would be, were the call that begins now carried out.
     Begun(usize),
 }
 
@@ -41,12 +43,12 @@ pub enum Failing {
 /// The bytes of a store's two files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Image {
-    pub journal: Vec<u8>,
-    pub derived: Vec<u8>,
+    pub journal: Pages,
+    pub derived: Pages,
 }
 
 impl Image {
-    pub fn of(&mut self, part: Part) -> &mut Vec<u8> {
+    pub fn of(&mut self, part: Part) -> &mut Pages {
         match part {
             Part::Journal => &mut self.journal,
             Part::Derived => &mut self.derived,
@@ -56,16 +58,10 @@ impl Image {
     /// What a step does.
     pub fn apply(&mut self, step: &Step) {
         match step {
-            Step::Write {
-                part,
-                at,
-                bytes: new,
-            } => {
-                let (at, bytes) = (usize::try_from(*at).unwrap(), self.of(*part));
-                bytes.resize(bytes.len().max(at + new.len()), 0);
-                bytes[at..at + new.len()].copy_from_slice(new);
+            Step::Write { part, at, bytes } => {
+                self.of(*part).write(usize::try_from(*at).unwrap(), bytes);
             }
-            Step::SetLen(part, len) => self.of(*part).resize(usize::try_from(*len).unwrap(), 0),
+            Step::SetLen(part, len) => self.of(*part).set_len(usize::try_from(*len).unwrap()),
             Step::Sync(_) | Step::Acknowledged(_) | Step::Begun(_) => {}
         }
     }
@@ -81,6 +77,8 @@ pub struct State {
     /// failed has forgotten left out.
     pub lasting: Option<Image>,
     dirty: Vec<Step>,
+    /// Which pages were read.
+    pub read: BTreeSet<(Part, usize)>,
     pub failing: Failing,
     pub failed: usize,
 }
@@ -186,11 +184,14 @@ impl StorageBackend for OnDisk {
             return Err(io::ErrorKind::Other.into());
         }
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
-        let there = at
-            .checked_add(out.len())
-            .and_then(|end| state.image.of(self.part).get(at..end));
-        out.copy_from_slice(there.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        let last = at.saturating_add(out.len().saturating_sub(1)) / PAGE;
+        state
+            .read
+            .extend((at / PAGE..=last).map(|page| (self.part, page)));
+        match state.image.of(self.part).read(at, out) {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {

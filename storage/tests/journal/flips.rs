@@ -1,94 +1,111 @@
 //! A bit that flips on the disk is found, or does no harm; it never brings a panic or other rows.
 //!
 //! Once it did: a bit in redb's tree of tables makes the journal an empty table, whose own length is 0.
-//! That is why the journal's end stands in `meta` too, and why the header and that tree are flipped bit
-//! by bit, and the rest here and there.
+//! That is why the journal's end stands in `meta` too.
 //!
-//! `ANABRANCH_FLIPS_EVERY=1` flips every bit of the live bytes.
+//! Every bit of every live page is flipped, of the journal and of what is derived.
+//! `ANABRANCH_FLIPS_EVERY=100` flips every hundredth.
 
 use crate::{
     all,
     disk::{Disk, Image},
+    pages::PAGE,
     setting,
 };
-use anabranch_core::store::{Position, Store};
-use anabranch_storage::journal::NotOpened;
+use anabranch_core::store::{Change, Position, Store, StoreError};
+use anabranch_storage::journal::{NotOpened, Part, RedbStore};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
-const PAGE: usize = 4_096;
+/// What can be read, and what keeps more from being read.
+const LIVE_BYTES_MIN: usize = 64 << 10;
 
-/// A store whose rows fill some pages, closed in order; and its rows.
-fn small() -> (Vec<u8>, Vec<Vec<u8>>) {
+/// A store whose rows and entries fill some pages, closed in order.
+struct Small {
+    sound: Image,
+    rows: Vec<Vec<u8>>,
+    derived: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+fn small() -> Small {
     let disk = Disk::default();
     let store = disk.open().unwrap();
-    let mut expected: Vec<Vec<u8>> = Vec::new();
-    for append in 0..6u8 {
-        let rows: Vec<Vec<u8>> = (0..20u8)
-            .map(|row| vec![append ^ row.rotate_left(3); 90 + usize::from(row) * 4])
+    let mut rows: Vec<Vec<u8>> = Vec::new();
+    for append in 0..3u8 {
+        let more: Vec<Vec<u8>> = (0..6u8)
+            .map(|row| vec![append ^ row.rotate_left(3); 600 + usize::from(row) * 9])
             .collect();
-        store
-            .append(Position(expected.len() as u64), &rows)
-            .unwrap();
-        expected.extend(rows);
+        store.append(Position(rows.len() as u64), &more).unwrap();
+        rows.extend(more);
     }
+    let entry = |at: u8| (vec![b'k', at], vec![at ^ 0x5a; 500 + usize::from(at) * 7]);
+    let derived: Vec<_> = (0..14u8).map(entry).collect();
+    let changes: Vec<Change> = derived.iter().cloned().map(|(k, v)| (k, Some(v))).collect();
+    store.derive(Position(13), &changes).unwrap();
     drop(store);
-    let bytes = disk.state().image.journal.clone();
-    (bytes, expected)
+    let sound = disk.state().image.clone();
+    Small {
+        sound,
+        rows,
+        derived,
+    }
 }
 
-fn on(journal: Vec<u8>) -> Disk {
-    Disk::of(Image {
-        journal,
-        ..Image::default()
-    })
-}
-
-/// The pages that hold anything.
-fn live(bytes: &[u8]) -> Vec<usize> {
-    let pages = bytes.chunks(PAGE).enumerate();
-    pages
-        .filter(|(_, page)| page.iter().any(|byte| *byte != 0))
-        .map(|(at, _)| at * PAGE)
-        .collect()
-}
-
-fn names_a_table(page: &[u8]) -> bool {
-    page.windows(7).any(|bytes| bytes == b"journal")
+/// The pages that a store reads which reads everything.
+fn live(small: &Small) -> BTreeSet<(Part, usize)> {
+    let disk = Disk::of(small.sound.clone());
+    let store = disk.open().unwrap();
+    assert_eq!(all(&store).as_ref(), Ok(&small.rows));
+    let derived = store.derived_range(b"", b"l", usize::MAX);
+    assert_eq!(derived.as_ref(), Ok(&small.derived));
+    disk.state().read.clone()
 }
 
 #[derive(Debug, Default)]
 struct Found {
-    harmless: usize,
-    refused: usize,
-    by_a_read: usize,
-    by_verifying: usize,
+    harmless: AtomicUsize,
+    refused: AtomicUsize,
+    by_a_read: AtomicUsize,
+    by_verifying: AtomicUsize,
+    derived_again: AtomicUsize,
+    entries_missing: AtomicUsize,
+}
+
+fn count(what: &AtomicUsize) {
+    what.fetch_add(1, Ordering::Relaxed);
 }
 
 #[test]
 fn a_flipped_bit_is_found_or_does_no_harm() {
-    let every = setting("ANABRANCH_FLIPS_EVERY", 211);
-    let (sound, rows) = small();
-    let pages = live(&sound);
-    let mut found = Found::default();
+    let every = setting("ANABRANCH_FLIPS_EVERY", 1);
+    let small = small();
     quiet_about_redb();
-    let here_and_there = pages.iter().flat_map(|page| page * 8..(page + PAGE) * 8);
-    let header = 0..512 * 8;
-    let tables = pages
-        .iter()
-        .filter(|page| names_a_table(&sound[**page..*page + PAGE]));
-    let tables: Vec<usize> = tables.flat_map(|page| page * 8..(page + 320) * 8).collect();
-    assert!(!tables.is_empty());
-    let bits = here_and_there.step_by(every).chain(header).chain(tables);
-    for bit in bits {
-        let mut bytes = sound.clone();
-        bytes[bit / 8] ^= 1 << (bit % 8);
-        flip(bytes, &rows, bit, &mut found);
+    let mut bits: Vec<(Part, usize)> = Vec::new();
+    let mut live_bytes = 0;
+    for (part, page) in live(&small) {
+        // Of the file's first page redb reads 320 bytes.
+        let (begin, len) = (page * PAGE, if page == 0 { 512 } else { PAGE });
+        live_bytes += len;
+        bits.extend((begin * 8..(begin + len) * 8).map(|bit| (part, bit)));
     }
-    println!(
-        "{} pages, every bit of the header and the tree of tables, every {every}th of \
-         the rest: {found:?}",
-        pages.len()
-    );
-    assert!(found.harmless > 0 && found.by_a_read > 0 && found.refused > 0);
+    assert!(live_bytes >= LIVE_BYTES_MIN, "{live_bytes} bytes");
+    let (found, next) = (Found::default(), AtomicUsize::new(0));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(bit) = bits.get(next.fetch_add(every, Ordering::Relaxed)) {
+                    small.flip(*bit, &found);
+                }
+            });
+        }
+    });
+    println!("{live_bytes} live bytes, every {every}th bit: {found:?}");
+    let harmless = found.harmless.into_inner();
+    assert!(harmless > 0 && found.by_a_read.into_inner() > harmless / 4);
+    assert!(found.refused.into_inner() > 0 && found.derived_again.into_inner() > 0);
 }
 
 /// redb's panics are expected here, and would fill the page.
@@ -102,71 +119,136 @@ fn quiet_about_redb() {
     }));
 }
 
-fn flip(bytes: Vec<u8>, rows: &[Vec<u8>], bit: usize, found: &mut Found) {
-    match on(bytes).open() {
-        Err(NotOpened::Damaged | NotOpened::NotAStore | NotOpened::Format { .. }) => {
-            found.refused += 1;
+impl Small {
+    fn flip(&self, (part, bit): (Part, usize), found: &Found) {
+        let mut image = self.sound.clone();
+        let mut byte = [0];
+        image.of(part).read(bit / 8, &mut byte);
+        image.of(part).write(bit / 8, &[byte[0] ^ (1 << (bit % 8))]);
+        let what = format!("{part:?}, byte {}, bit {}", bit / 8, bit % 8);
+        let disk = Disk::of(image);
+        match (part, disk.open()) {
+            (
+                Part::Journal,
+                Err(NotOpened::Damaged | NotOpened::NotAStore | NotOpened::Format { .. }),
+            ) => count(&found.refused),
+            (_, Err(other)) => panic!("{what}: {other}"),
+            (Part::Journal, Ok(store)) => self.journal(&store, &what, found),
+            (Part::Derived, Ok(store)) => self.derived(&store, &what, bit, found),
         }
-        Err(other) => panic!("byte {}: {other}", bit / 8),
-        Ok(store) => match all(&store) {
-            Ok(had) => {
-                assert_eq!(
-                    had.len(),
-                    rows.len(),
-                    "byte {}: rows lost silently",
-                    bit / 8
+    }
+
+    fn journal(&self, store: &RedbStore, what: &str, found: &Found) {
+        let had = all(store);
+        let Ok(had) = had else {
+            if let Ok(report) = store.verify(|_, _| {}) {
+                assert!(report.damaged > 0, "{what}: {had:?}, {report:?}");
+            }
+            return count(&found.by_a_read);
+        };
+        assert_eq!(had.len(), self.rows.len(), "{what}: rows lost silently");
+        assert!(had == self.rows, "{what}: other rows");
+        let report = store.verify(|_, _| {}).unwrap();
+        assert_eq!(report.rows + report.damaged, self.rows.len() as u64);
+        // It goes on, or says why not.
+        let end = Position(self.rows.len() as u64);
+        if store.append(end, &[b"after".to_vec()]).is_ok() {
+            assert_eq!(all(store).unwrap().len(), self.rows.len() + 1, "{what}");
+        }
+        count(match report.damaged {
+            0 => &found.harmless,
+            // A scan finds its way through the tree and a single look-up does not.
+            _ => &found.by_verifying,
+        });
+    }
+
+    fn derived(&self, store: &RedbStore, what: &str, bit: usize, found: &Found) {
+        let upto = store.derived_upto();
+        match (&upto, store.derived_range(b"", b"l", usize::MAX)) {
+            (Ok(upto), Ok(had)) => {
+                let one_of_ours = |entry| self.derived.contains(entry);
+                assert!(had.iter().all(one_of_ours), "{what}: other entries");
+                assert!(
+                    [Position(13), Position(0)].contains(upto),
+                    "{what}: {upto:?}"
                 );
-                assert_eq!(had, rows, "byte {}: other rows", bit / 8);
-                let report = store.verify(|_, _| {}).unwrap();
-                assert_eq!(report.rows + report.damaged, rows.len() as u64);
-                // It goes on, or says why not.
-                let after = vec![b"after".to_vec()];
-                if store.append(Position(rows.len() as u64), &after).is_ok() {
-                    assert_eq!(all(&store).unwrap().len(), rows.len() + 1);
-                }
-                match report.damaged {
-                    0 => found.harmless += 1,
-                    // A scan finds its way through the tree and a single look-up does not.
-                    _ => found.by_verifying += 1,
+                count(match had.len() == self.derived.len() {
+                    true => &found.harmless,
+                    false => &found.entries_missing,
+                });
+            }
+            (upto, had) => {
+                let told = |error| matches!(error, Some(StoreError::Derived));
+                let upto = upto.as_ref().err().cloned();
+                assert!(told(upto) || told(had.err()), "{what}");
+                count(&found.by_a_read);
+            }
+        }
+        if bit.is_multiple_of(61) {
+            assert!(all(store).as_ref() == Ok(&self.rows), "{what}");
+            store.forget_derived().unwrap();
+            let (key, value) = &self.derived[7];
+            let change = (key.clone(), Some(value.clone()));
+            store.derive(Position(13), &[change]).unwrap();
+            assert_eq!(store.derived(key).as_ref(), Ok(&Some(value.clone())));
+            count(&found.derived_again);
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_short_is_found_or_holds_everything() {
+    let mut small = small();
+    quiet_about_redb();
+    for part in [Part::Journal, Part::Derived] {
+        let len = small.sound.of(part).len();
+        for cut in (0..len).step_by(512).chain([1, 8, 9, 319, len - 1]) {
+            let mut image = small.sound.clone();
+            image.of(part).set_len(cut);
+            let disk = Disk::of(image);
+            match (part, disk.open()) {
+                (Part::Journal, Err(NotOpened::Damaged)) => {}
+                // An empty file is one in which no store was made yet.
+                (Part::Journal, opened) => assert!(cut == 0 && opened.is_ok(), "{cut}"),
+                (Part::Derived, opened) => {
+                    let store = opened.unwrap();
+                    assert_eq!(all(&store).as_ref(), Ok(&small.rows), "{cut}");
+                    let upto = store.derived_upto();
+                    let none = [Ok(Position(0)), Err(StoreError::Derived)];
+                    assert!(none.contains(&upto), "{cut}: {upto:?}");
+                    store.forget_derived().unwrap();
+                    store.derive(Position(1), &[]).unwrap();
                 }
             }
-            Err(error) => {
-                let at = store.verify(|_, _| {});
-                if let Ok(report) = at {
-                    assert!(report.damaged > 0, "byte {}: {error}, {report:?}", bit / 8);
-                }
-                found.by_a_read += 1;
-            }
-        },
+        }
     }
 }
 
 /// Each row that is still whole can be read, and those that are not are named.
 #[test]
 fn verifying_names_the_damaged_rows_and_counts_the_others() {
-    let (sound, rows) = small();
-    let marked = &rows[77];
-    let at = sound
+    let Small { sound, rows, .. } = small();
+    let mut bytes = sound.journal.to_vec();
+    let marked = &rows[7];
+    let at = bytes
         .windows(marked.len())
         .position(|bytes| bytes == marked.as_slice());
-    let mut bytes = sound.clone();
     bytes[at.unwrap() + 5] ^= 1;
-    let store = on(bytes).open().unwrap();
+    let journal = bytes.into();
+    let store = Disk::of(Image { journal, ..sound }).open().unwrap();
     let mut told = 0;
     let report = store.verify(|done, of| {
         assert_eq!((done, of), (told + 1, rows.len() as u64));
         told = done;
     });
     let report = report.unwrap();
-    assert_eq!(told, 120);
-    assert_eq!((report.rows, report.damaged), (119, 1));
-    assert_eq!(report.first_damaged, [Position(77)]);
+    assert_eq!(told, 18);
+    assert_eq!((report.rows, report.damaged), (17, 1));
+    assert_eq!(report.first_damaged, [Position(7)]);
     let whole: usize = rows.iter().map(Vec::len).sum::<usize>() - marked.len();
     assert_eq!(report.bytes, whole as u64);
     let error = all(&store).unwrap_err();
-    assert!(
-        error.to_string().starts_with("row 77 of the journal"),
-        "{error}"
-    );
-    assert_eq!(store.read(Position(78), usize::MAX).unwrap(), rows[78..]);
+    let said = error.to_string();
+    assert!(said.starts_with("row 7 of the journal"), "{said}");
+    assert_eq!(store.read(Position(8), usize::MAX).unwrap(), rows[8..]);
 }

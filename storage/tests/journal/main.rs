@@ -16,6 +16,8 @@ mod flips;
 mod formats;
 mod killed;
 mod opening;
+mod pages;
+mod workload;
 
 use anabranch_core::{
     sim::Rng,

@@ -7,10 +7,12 @@ use std::process::ExitCode;
 pub const TABLE: &str = "\
 Exit codes:
   0  done, and what was asked holds
-  1  done, and it does not hold: a schema with mistakes, a change that is not accepted,
-     a text that differs
+  1  done, and it does not hold: a schema with mistakes, a change that is not
+     accepted or was left out, a text that differs, a store that is damaged or
+     unwell, nothing there to undo
   2  the command line is wrong
-  3  an input cannot be used: missing, too large, cut off, not what it should be
+  3  an input cannot be used: no such field or entity, a file that is missing, too
+     large, cut off or foreign, a store that is open elsewhere or is none
   4  the machine failed: disk, memory, rights
 
 With --json the answer is one JSON object on standard output; a failure (2 aside) is

@@ -18,7 +18,7 @@ use std::{
 
 /// A CRDT-first document store with peer-style merging.
 #[derive(Parser)]
-#[command(name = "anabranch", version, after_help = exit::TABLE)]
+#[command(name = "anabranch", version, after_help = exit::TABLE, max_term_width = 80)]
 struct Arguments {
     #[command(subcommand)]
     command: cmd::Command,

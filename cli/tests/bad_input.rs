@@ -256,6 +256,7 @@ fn unknown_fields_kinds_and_entities_change_nothing() {
         (&["new", "tusk"][..], "anabranch schema list"),
         (&["new", "task", "titel=x"], "did you mean `title`"),
         (&["set", &task, "timeline.do=1"], "no field"),
+        (&["set", &task, "status=done", "titel=x"], "did you mean"),
         (&["set", &task, "timeline.due=soon"], "a time such as"),
         (&["incr", &task, "votes"], "no field `votes`"),
         (

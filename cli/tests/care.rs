@@ -57,7 +57,7 @@ fn m134_m135_m136_m137_m138_every_topic_says_how_it_stands_why_and_what_to_do() 
         said["causes"][0]["what"]
             .as_str()
             .unwrap()
-            .starts_with("1 changes")
+            .starts_with("1 change made")
     );
     let (code, _, message) = store.fails(&["explain", "weather"]);
     assert_eq!(code, 3);

@@ -126,7 +126,7 @@ pub(crate) fn is_callers(error: &EditError) -> bool {
             error,
             Body::Refused(_) | Body::Stuck | Body::Poisoned | Body::UnknownChain { .. }
         ),
-        EditError::Part { .. } | EditError::NoStep(_) => true,
+        EditError::Part { .. } | EditError::NoStep(_) | EditError::Locked { .. } => true,
         EditError::Refused(_) | EditError::ChainClosed { .. } | EditError::Envelope(_) => false,
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     at::At,
     journal::{each_row, kind},
+    words::{count, short, when, wrap},
 };
 use crate::{
     answer::{Answer, Failure},
@@ -124,11 +125,7 @@ impl Doctor {
                 .piece(tone, word)
                 .piece(Tone::Plain, format!("  {:<11}  ", check.name))
                 .line(Tone::Plain, check.found.as_str());
-            for line in check
-                .remedy
-                .iter()
-                .flat_map(|remedy| super::words::wrap(remedy, 60))
-            {
+            for line in check.remedy.iter().flat_map(|remedy| wrap(remedy, 60)) {
                 page = page.line(Tone::Faint, format!("{:19}{line}", ""));
             }
         }
@@ -136,7 +133,11 @@ impl Doctor {
             (0, 0) => page.line(Tone::Good, "all is well"),
             _ => page.line(
                 Tone::Bad,
-                format!("{failures} failures, {warnings} warnings"),
+                format!(
+                    "{}, {}",
+                    count(failures, "failure"),
+                    count(warnings, "warning")
+                ),
             ),
         };
         let listed: Vec<_> = all
@@ -241,7 +242,7 @@ fn key(folder: &Path) -> (Option<OriginId>, Check) {
             Ok(bytes) => {
                 let key = SigningKey::from_bytes(&bytes).verifying_key().to_bytes();
                 let device = OriginId(key);
-                let found = format!("of device {}", super::words::short(&device));
+                let found = format!("of device {}", short(&device));
                 (Some(device), Check::ok(name, found))
             }
             Err(bytes) => {
@@ -284,7 +285,7 @@ fn walked(store: &RedbStore, device: &Device, checks: &mut Vec<Check>) -> Option
         Ok(_) => Check::ok("journal", format!("{rows} rows, each what was written")),
     });
     if let (Some(other), Some(key)) = (other, device.key) {
-        let (other, key) = (super::words::short(&other), super::words::short(&key));
+        let (other, key) = (short(&other), short(&key));
         checks.push(Check::fail(
             "device",
             format!("device {other} wrote here, the key is that of {key}"),
@@ -300,7 +301,7 @@ fn clock(last: Option<Hlc>) -> Check {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let now = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-    let shown = super::words::when(Hlc::new(now, 0));
+    let shown = when(Hlc::new(now, 0));
     match last.map(Hlc::millis) {
         _ if now < CLOCK_FIRST_MS => {
             Check::fail(name, format!("it says {shown}"), "set the device's clock")

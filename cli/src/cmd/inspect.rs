@@ -4,7 +4,7 @@ use super::{
     at::At,
     desk::{Holding, Stock},
     journal::{each_row, failed, kind},
-    words::{end, short},
+    words::{count, end, short},
 };
 use crate::{
     answer::{Answer, Failure},
@@ -51,10 +51,10 @@ impl Inspect {
         page = page
             .table(&listed.collect::<Vec<_>>())
             .line(Tone::Strong, "journal");
-        let listed = rows.iter().map(|(name, (count, bytes))| {
+        let listed = rows.iter().map(|(name, (rows, bytes))| {
             [
                 format!("  {name}"),
-                format!("{count} rows"),
+                format!("{rows} rows"),
                 format!("{bytes} bytes"),
             ]
         });
@@ -105,8 +105,8 @@ fn workspace(page: Page, one: &Stock, all: bool) -> Page {
             [
                 format!("  {}", end(&document.entity)),
                 format!("{} {}", document.kind, document.part),
-                format!("{} change sets", document.change_sets),
-                format!("{} chains", document.chains),
+                count(document.change_sets, "change set"),
+                count(document.chains, "chain"),
                 match document.asides.len() {
                     0 => format!("{} bytes", document.bytes),
                     aside => format!("{} bytes, {aside} aside", document.bytes),
@@ -119,11 +119,11 @@ fn workspace(page: Page, one: &Stock, all: bool) -> Page {
         .line(
             Tone::Faint,
             format!(
-                "  {} documents, {} members, {} schemas, {} control records",
-                one.documents.len(),
-                one.members.len(),
-                one.schemas,
-                one.controls
+                "  {}, {}, {}, {}",
+                count(one.documents.len(), "document"),
+                count(one.members.len(), "member"),
+                count(one.schemas, "schema"),
+                count(one.controls, "control record")
             ),
         )
         .table(&rows);

@@ -5,6 +5,7 @@ use super::{
     record::is_empty,
 };
 use anabranch::core::{
+    control::Role,
     document::State,
     hlc::Hlc,
     id::{EntityId, OriginId},
@@ -38,6 +39,26 @@ pub fn who(origin: &OriginId, own: &OriginId) -> String {
     match origin == own {
         true => "this device".to_owned(),
         false => format!("device {}", short(origin)),
+    }
+}
+
+/// What a device may do, with its article.
+pub fn role(role: Role) -> &'static str {
+    match role {
+        Role::Reader => "a reader",
+        Role::Member => "a member",
+        Role::Owner => "an owner",
+        Role::Server => "a server",
+        Role::Gateway => "a gateway",
+    }
+}
+
+/// So many of something.
+pub fn count(number: usize, one: &str) -> String {
+    match (number, one.strip_suffix('y')) {
+        (1, _) => format!("1 {one}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {one}s"),
     }
 }
 

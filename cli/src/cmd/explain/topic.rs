@@ -4,8 +4,8 @@ use super::{Cause, told};
 use crate::{
     answer::Answer,
     cmd::{
-        desk::{Desk, Holding, Stock},
-        words::{self, end, short},
+        desk::{Desk, Holding},
+        words::{self, count, end, short},
     },
     page::{Page, Tone},
 };
@@ -115,7 +115,10 @@ fn conflict(desk: &Desk) -> Now {
         }
     }
     Now {
-        what: format!("{} fields were written apart and differ", causes.len()),
+        what: format!(
+            "written apart and different: {}",
+            count(causes.len(), "field")
+        ),
         why: "The schema says what each field means when two people write it at once: the last writer \
               wins, both stay until a person picks, sets and texts merge. No value is lost before \
               someone who saw them all writes the field.",
@@ -127,18 +130,13 @@ fn conflict(desk: &Desk) -> Now {
 
 fn offline(desk: &Desk) -> Now {
     let stock = desk.stock();
-    let count = |stock: &Stock| {
-        stock
-            .documents
-            .iter()
-            .map(|one| one.change_sets)
-            .sum::<usize>()
-    };
-    let change_sets: usize = stock.iter().map(count).sum();
+    let documents: Vec<&Holding> = stock.iter().flat_map(|one| &one.documents).collect();
+    let change_sets: usize = documents.iter().map(|one| one.change_sets).sum();
     Now {
         what: format!(
-            "everything is on this device: {change_sets} change sets in {} documents, and no command asks a network",
-            stock.iter().map(|one| one.documents.len()).sum::<usize>()
+            "everything is on this device: {} in {}, and no command asks a network",
+            count(change_sets, "change set"),
+            count(documents.len(), "document")
         ),
         why: "An edit is visible at once and durable here when its command ends. Replicas that hold the \
               same change sets show the same, in whatever order they came, so work done apart merges \
@@ -176,9 +174,9 @@ fn queue(desk: &Desk) -> Now {
     let intents: usize = desk.stock().iter().map(|one| one.intents).sum();
     Now {
         what: format!(
-            "nothing waits for the disk; {} change sets wait for others; {intents} own edits are kept as \
-             they were asked for",
-            held.len()
+            "nothing waits for the disk; held until others arrive: {}; kept as asked for: {}",
+            count(held.len(), "change set"),
+            count(intents, "own edit")
         ),
         why: "A command ends when its edit is durable, so nothing of it waits. A change set that arrives \
               before what it depends on is held, and counts as soon as that is here. Own edits are kept \
@@ -197,7 +195,10 @@ fn error(desk: &Desk) -> Now {
         !matches!(state, State::Held(_) | State::Effective)
     });
     Now {
-        what: format!("{} change sets are here and do not count", wrong.len()),
+        what: format!(
+            "here, but without effect: {}",
+            count(wrong.len(), "change set")
+        ),
         why: "Everything from elsewhere is judged before it touches a document. What breaks a rule is \
               set aside with its reason, the same on every replica, and costs the document nothing.",
         fix: Some(
@@ -243,7 +244,11 @@ fn permission(desk: &Desk) -> Now {
         .collect();
     Now {
         what: match role {
-            Some(role) => format!("this device is a {role:?} of workspace {}", short(&home)),
+            Some(role) => format!(
+                "this device is {} of workspace {}",
+                words::role(role),
+                short(&home)
+            ),
             None => "this device is no member: it reads, and its edits count nowhere".to_owned(),
         },
         why: "The workspace's control log says which devices are admitted and what their users may do; \
@@ -284,7 +289,7 @@ fn events(desk: &Desk) -> Now {
         because: None,
     });
     Now {
-        what: format!("{all} changes are known; the newest of them follow"),
+        what: format!("{} known; the newest follow", count(all, "change")),
         why: "An event is a change set that took effect, was set aside, or counts again. Each is a row \
               of the journal, so none is lost and none comes twice; an application is told of each by \
               patches, with its cause and author.",

@@ -2,18 +2,22 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use anabranch_core::{
+    control::{ControlBody, Role},
     document::{Draft, EngineDoc},
     engine::{EditError, Place, Receipt, Scope},
-    id::{EntityId, UserId, ViewId, WorkspaceId},
+    id::{ActorSalt, EntityId, UserId, ViewId, WorkspaceId},
     patch::Cause,
+    projection::Projection,
+    query::{Difference, Query, field},
     record::{RecordOp, unnumbered},
     schema::Schema,
+    sim::Rng,
     store::{Change, Entry, MemoryStore, Position, Store, StoreError},
     value::Value,
 };
 use anabranch_transport::{
     Node, Ticket,
-    node::{CloseError, NOTICES_MAX, Notice},
+    node::{CloseError, Listed, NOTICES_MAX, Notice},
 };
 use ed25519_dalek::SigningKey;
 use std::{
@@ -93,7 +97,11 @@ impl Store for Disk {
         until: &[u8],
         bytes_max: usize,
     ) -> Result<Vec<Entry>, StoreError> {
-        self.0.lock().unwrap().0.derived_range(from, until, bytes_max)
+        self.0
+            .lock()
+            .unwrap()
+            .0
+            .derived_range(from, until, bytes_max)
     }
 
     fn forget_derived(&self) -> Result<(), StoreError> {
@@ -217,10 +225,7 @@ fn a_commit_that_failed_comes_again_whether_it_was_written_or_not() {
         let rows = disk.rows();
         let node = open(&disk);
         assert_eq!(shown(&node, task), Some("edit 4".into()));
-        assert_eq!(
-            node.digest(&WORKSPACE).unwrap(),
-            digest
-        );
+        assert_eq!(node.digest(&WORKSPACE).unwrap(), digest);
         node.close(Receipt::Local, LONG).unwrap();
         assert_eq!(disk.rows(), rows, "opening writes nothing");
     }
@@ -314,7 +319,11 @@ fn several_edits_are_made_all_or_none() {
     ]);
     assert_eq!(refused.unwrap_err().at, 2);
     assert_eq!((shown(&node, one), shown(&node, two)), (None, None));
-    assert_eq!(observer.try_next(), Some(Notice::Reset), "only that it was rebuilt");
+    assert_eq!(
+        observer.try_next(),
+        Some(Notice::Reset),
+        "only that it was rebuilt"
+    );
     let (made, ticket) = node
         .edit_all(&[
             (&place(one), &Draft::Record(&first)),
@@ -353,7 +362,9 @@ fn an_observer_is_told_everything_or_that_it_is_to_read_again() {
     assert_eq!(observer.try_next(), Some(Notice::Reset));
     title(&node, task, "unheard").unwrap();
     assert_eq!(observer.try_next(), None);
-    let revision = observer.read(|document| document.unwrap().revision()).unwrap();
+    let revision = observer
+        .read(|document| document.unwrap().revision())
+        .unwrap();
     assert_eq!(revision as usize, 1 + NOTICES_MAX + 10 + 1);
     title(&node, task, "heard").unwrap();
     let Some(Notice::Patched(patches)) = observer.try_next() else {
@@ -382,4 +393,92 @@ fn durability_says_what_the_disk_has_and_wakes_who_waits() {
     let node = open(&disk);
     let again = node.durability(Scope::Entity(WORKSPACE, two));
     assert_eq!(again.now(), Some(Receipt::Local), "also after a restart");
+}
+
+fn titles(list: &[Projection]) -> Vec<String> {
+    let title = |one: &Projection| {
+        one.field(&["title"])
+            .and_then(|value| Some(value.as_text()?.to_owned()))
+    };
+    list.iter()
+        .map(|one| title(one).unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn r19_t40_m106_a_watched_list_is_what_the_query_finds_after_every_commit_here_and_elsewhere() {
+    let node = founded(&Disk::default());
+    // Another device of the same workspace, which writes too.
+    let other = Node::start(MemoryStore::default(), SigningKey::from_bytes(&[8; 32])).unwrap();
+    let member = ControlBody::Member {
+        user: UserId([9; 16]),
+        origin: other.with(|engine| engine.device()),
+        role: Role::Member,
+        salt: ActorSalt([5; 16]),
+    };
+    node.with(|engine| engine.order(1_000, &WORKSPACE, member))
+        .unwrap();
+    other.import(&node.export(&WORKSPACE).unwrap()).unwrap();
+    let query = Query::kind("task")
+        .filter(field("title").ne("hidden"))
+        .order_by("title")
+        .limit(5);
+    let (mut list, watch) = node.watch(&WORKSPACE, &query).unwrap();
+    assert!(list.is_empty());
+    let mut rng = Rng::new(11);
+    let tasks: Vec<EntityId> = (0..9)
+        .map(|_| node.entity(OWNER, "task").unwrap())
+        .collect();
+    let (mut kinds, mut elsewhere) = ([0; 4], 0);
+    for round in 0..120 {
+        let task = tasks[rng.below(tasks.len())];
+        let new = match rng.below(5) {
+            0 => "hidden".to_owned(),
+            word => format!("title {}", word * 10 + rng.below(10)),
+        };
+        if round % 3 == 0 {
+            title(&other, task, &new).unwrap();
+            node.import(&other.export(&WORKSPACE).unwrap()).unwrap();
+            elsewhere += 1;
+        } else if round % 17 == 1 {
+            let _there_or_not = node.edit(&place(task), &Draft::Record(&[RecordOp::DeleteEntity]));
+        } else {
+            let _nothing_new = title(&node, task, &new);
+            other.import(&node.export(&WORKSPACE).unwrap()).unwrap();
+        }
+        while let Some(listed) = watch.try_next() {
+            let Listed::Differs(difference) = listed else {
+                panic!("a reader that keeps up is not reset");
+            };
+            kinds[match &difference {
+                Difference::Inserted { .. } => 0,
+                Difference::Changed { .. } => 1,
+                Difference::Moved { .. } => 2,
+                Difference::Removed { .. } => 3,
+            }] += 1;
+            difference.apply(&mut list);
+        }
+        assert_eq!(
+            list,
+            node.query(&WORKSPACE, &query).unwrap().rows,
+            "round {round}"
+        );
+    }
+    println!("{kinds:?}, {elsewhere} from elsewhere");
+    assert!(kinds.iter().all(|count| *count > 2), "{kinds:?}");
+    // One that does not read is told once, and goes on from what it reads then.
+    for at in 0..NOTICES_MAX + 10 {
+        title(&node, tasks[at % 3], &format!("a {}", 9_000 - at)).unwrap();
+    }
+    assert_eq!(watch.try_next(), Some(Listed::Reset));
+    assert_eq!(watch.try_next(), None);
+    let mut list = watch.read().unwrap();
+    title(&node, tasks[0], "a 0").unwrap();
+    while let Some(Listed::Differs(difference)) = watch.try_next() {
+        difference.apply(&mut list);
+    }
+    assert_eq!(titles(&list)[0], "a 0");
+    let now = node.query(&WORKSPACE, &query).unwrap();
+    assert_eq!(list, now.rows);
+    assert!(node.query(&WORKSPACE, &Query::kind("tusk")).is_err());
 }

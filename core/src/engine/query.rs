@@ -46,7 +46,7 @@ impl Engine {
         kind: &str,
     ) -> Result<Vec<Projection>, ReadError> {
         let rows = self.rows(store, now_ms, workspace, kind)?;
-        let decoded = rows.iter().map(|row| Projection::decode(row));
+        let decoded = rows.iter().map(|row| Projection::decode_sealed(row));
         let decoded: Result<_, _> = decoded.collect();
         // They are what was written: the store has checked its bytes, and the head their version.
         Ok(decoded.map_err(|_| StoreError::Derived)?)

@@ -74,6 +74,17 @@ impl Projection {
         postcard::to_extend(self, vec![PROJECTION_VERSION]).unwrap_or_default()
     }
 
+    /// Reads a projection from bytes that this build wrote and a seal has kept: their canonical form is
+    /// not checked again.
+    ///
+    /// # Errors
+    /// Bytes that are none.
+    pub fn decode_sealed(bytes: &[u8]) -> Result<Self, ProjectionError> {
+        let wrong = ProjectionError::of(bytes);
+        let body = bytes.strip_prefix(&[PROJECTION_VERSION]).ok_or(wrong)?;
+        postcard::from_bytes(body).map_err(|_| wrong)
+    }
+
     /// Reads a projection from anyone's bytes. What it costs is bounded by their length.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ pub fn measure(options: &Options, _: &[Typing]) -> Figure {
         alone.extend(one);
         shared.extend(many);
     }
-    node.close(LONG).unwrap();
+    node.close(anabranch::Receipt::Local, LONG).unwrap();
     let mut figure = Figure::new(
         "how long an edit takes to be durable, of 64 writers against one; wall clock",
         "x",

@@ -20,6 +20,7 @@
 //! | [`durable_commit`] | a durable commit, against bare redb; and the bytes that it writes |
 //! | [`group_commit`] | 64 writers that share commits, against one |
 //! | [`judging`] | what judging hostile bytes takes |
+//! | [`large_store`] | opening a store of a million change sets; lists; memory |
 //! | [`clock`], [`crowd`], [`typing`], [`stage`], [`report`] | what the figures share |
 #![allow(
     clippy::unwrap_used,
@@ -35,6 +36,7 @@ pub mod crowd;
 pub mod durable_commit;
 pub mod group_commit;
 pub mod judging;
+pub mod large_store;
 pub mod live_bytes;
 pub mod local_body;
 pub mod local_record;
@@ -79,6 +81,8 @@ pub const FIGURES: &[(&str, Measure)] = &[
     ("live-bytes", live_bytes::measure),
     ("batch-bytes", batch_bytes::measure),
     ("judging", judging::measure),
+    ("open-store", large_store::measure_open),
+    ("many-documents", large_store::measure_many),
     ("durable-commit", durable_commit::measure),
     ("commit-bytes", durable_commit::bytes),
     ("group-commit", group_commit::measure),

@@ -6,7 +6,7 @@
 //! cargo run --release -p anabranch-tests --bin bench -- --json --traces ../shared/data/traces
 //! ```
 
-use anabranch_tests::bench::{self, Options};
+use anabranch_tests::bench::{self, Options, large_store};
 use std::{env, error::Error, path::PathBuf, process::ExitCode};
 
 fn main() -> ExitCode {
@@ -21,6 +21,10 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<(), Box<dyn Error>> {
+    if env::args().nth(1).as_deref() == Some(large_store::PART) {
+        large_store::run_part(env::args().skip(2));
+        return Ok(());
+    }
     let mut options = Options {
         traces: env::var_os("ANABRANCH_TRACES").map(PathBuf::from),
         ..Options::default()

@@ -142,7 +142,7 @@ impl State {
             let here = changes.entities.iter().filter(|(of, ..)| *of == workspace);
             for (_, kind, entity) in here.filter(|(_, kind, _)| watched.query.asks(kind)) {
                 let row = self.engine.row(store, now_ms(), &workspace, kind, entity)?;
-                let row = row.map(|row| Projection::decode(&row)).transpose();
+                let row = row.map(|row| Projection::decode_sealed(&row)).transpose();
                 updates.push((*entity, row.map_err(damaged)?));
             }
             let update = watched.watching.update(&updates);
@@ -181,8 +181,10 @@ impl Node {
         let rows = state.rows(&*self.shared.store, workspace, query)?;
         drop(state);
         let page = plan.run(rows).map_err(damaged)?;
+        let rows = page.rows.iter().map(|row| Projection::decode_sealed(row));
+        let rows: Result<_, _> = rows.collect();
         Ok(Page {
-            rows: page.projections().map_err(damaged)?,
+            rows: rows.map_err(damaged)?,
             next: page.next,
             total: page.total,
         })

@@ -276,6 +276,8 @@ impl Engine {
     /// Where it cannot be kept.
     pub fn control_record(&mut self, signed: SignedControl) -> Result<Intake, ControlError> {
         let workspace = signed.record.workspace;
+        // What stops counting by it is sealed before: a kept ticket must not hang on it.
+        self.seal();
         let Some(replica) = self.replicas.get_mut(&workspace) else {
             return Ok(Intake::default());
         };
@@ -332,6 +334,7 @@ impl Engine {
         workspace: &WorkspaceId,
         batch: Vec<Verified>,
     ) -> (Intake, Ticket) {
+        self.seal();
         let intake = match self.replicas.get_mut(workspace) {
             None => Intake::default(),
             Some(replica) => {

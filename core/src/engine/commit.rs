@@ -99,7 +99,11 @@ impl Journal {
         }
         match &mut self.phase {
             Phase::Busy | Phase::Deriving => None,
-            Phase::Failed { again_ms, told, .. } if now_ms < *again_ms => {
+            // A time further off than any wait was set by a clock that has gone back since.
+            Phase::Failed { again_ms, told }
+                if (1..=limits::RETRY_MS << limits::RETRY_DOUBLINGS_MAX)
+                    .contains(&again_ms.saturating_sub(now_ms)) =>
+            {
                 let at = *again_ms;
                 (!std::mem::replace(told, true)).then_some(Output::WakeAt(at))
             }

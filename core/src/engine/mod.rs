@@ -360,7 +360,10 @@ impl Engine {
             .filter_map(|(workspace, replica)| Some((*workspace, *replica.pen()?)))
             .collect();
         for (workspace, pen) in pens {
-            let epoch = Epoch(pen.epoch.0.saturating_add(1));
+            // A twin may have written in epochs that this device has not begun.
+            let known = self.known.get(&workspace).and_then(|known| known.epoch);
+            let last = known.map_or(pen.epoch, |known| known.max(pen.epoch));
+            let epoch = Epoch(last.0.saturating_add(1));
             self.take_pen(workspace, Pen { epoch, ..pen });
         }
         self.journal.ticket()
@@ -429,6 +432,8 @@ impl Engine {
     /// Where it cannot be kept.
     pub fn control_record(&mut self, signed: SignedControl) -> Result<Intake, ControlError> {
         let workspace = signed.record.workspace;
+        // What stops counting by it is sealed before: a kept ticket must not hang on it.
+        self.seal();
         let Some(replica) = self.replicas.get_mut(&workspace) else {
             return Ok(Intake::default());
         };
@@ -566,6 +571,7 @@ impl Engine {
         for document in &documents {
             self.open_already(workspace, *document)?;
         }
+        self.seal();
         let device = self.device();
         let mut intake = Intake::default();
         if let Some(replica) = self.replicas.get_mut(workspace) {

@@ -5,6 +5,7 @@ use crate::{
     changeset::{Verified, crypt::WorkspaceKey},
     control::{Added, ControlError, Effect, SignedControl, Standing},
     document::{Document, Event, Kept, Received, State},
+    hlc::HlcClock,
     id::{ChangeSetId, DocumentId},
     judge::{Grounds, Hold, Stop},
     limits,
@@ -80,6 +81,10 @@ impl Replica {
         for kept in batch {
             let header = kept.change.header();
             self.clock.observe(header.hlc, now_ms);
+            // A twin of this device wrote it: its chain may go on here, and stamps rise in a chain.
+            if self.pen.is_some_and(|pen| pen.origin == header.chain.origin) {
+                self.clock = HlcClock::resume(header.hlc.max(self.clock.last()));
+            }
             let document = self.document_id(&header.entity, &header.part);
             match &mut run {
                 Some((id, run)) if *id == document => run.push(kept),

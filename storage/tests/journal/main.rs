@@ -10,6 +10,7 @@
 mod crash;
 mod derived;
 mod disk;
+mod encrypted;
 mod faults;
 mod figures;
 mod flips;

@@ -18,6 +18,7 @@ mod formats;
 mod killed;
 mod opening;
 mod pages;
+mod verifying;
 mod workload;
 
 use anabranch_core::{

@@ -21,14 +21,20 @@
 //! |---|---|
 //! | [`journal`] | the store port of core in a file of redb; its bytes: `storage/docs/tables.md` |
 //! | [`blobs`] | large payloads, in files that are named by their content |
+//! | `key`, `crypt` | encryption at rest, with the feature `encryption` |
 //! | [`whole`] | writing a file atomically, in place of an old one or only where none is |
 //! | [`bounded`] | reading a file that may be larger than it should be |
 //! | [`leftover`] | temporary files of writers that were killed |
 
 pub mod blobs;
 pub mod bounded;
+#[cfg(feature = "encryption")]
+mod crypt;
 pub mod journal;
+mod key;
 pub mod leftover;
 pub mod whole;
 
 pub use anabranch_core::fault::Fault;
+#[cfg(feature = "encryption")]
+pub use key::Key;

@@ -81,6 +81,16 @@ impl Blobs {
         }
     }
 
+    /// The blobs in a folder, which nobody can read without the key, not even of which content they are.
+    #[cfg(feature = "encryption")]
+    pub fn encrypted(folder: &Path, key: &crate::Key) -> Blobs {
+        let master = blake3::derive_key("anabranch store v2 blobs", &key.0);
+        Blobs {
+            folder: folder.to_owned(),
+            master: Master::Encrypted(master),
+        }
+    }
+
     /// Puts what can be read, of at most `bytes_max` bytes, in memory for one chunk of a megabyte at a
     /// time. When this returns it is durable. What is there already is put in place anew.
     ///

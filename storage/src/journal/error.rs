@@ -58,6 +58,15 @@ pub enum NotOpened {
         /// Its format.
         had: u64,
     },
+    /// It is encrypted.
+    #[error("the store is encrypted: open it with its key")]
+    Encrypted,
+    /// It is not encrypted.
+    #[error("the store is not encrypted: open it without a key")]
+    NotEncrypted,
+    /// It is encrypted with another key.
+    #[error("this is not the key of the store: give the one that it was made with")]
+    WrongKey,
     /// Someone has it open.
     #[error("the store is open already, in this process or another: close it there first")]
     InUse,
@@ -91,6 +100,9 @@ impl OpenError {
             NotOpened::Missing
             | NotOpened::NotAStore
             | NotOpened::Format { .. }
+            | NotOpened::Encrypted
+            | NotOpened::NotEncrypted
+            | NotOpened::WrongKey
             | NotOpened::InUse => Fault::Caller,
             NotOpened::ReadOnly(_) | NotOpened::Io(_) => Fault::Environment,
             NotOpened::Damaged => Fault::Corruption,
@@ -190,9 +202,13 @@ impl Trouble {
             },
             Trouble::Closed(NotOpened::ReadOnly(error) | NotOpened::Io(error)) => io(error),
             Trouble::Closed(NotOpened::Missing) => StoreError::Io(io::ErrorKind::NotFound),
-            Trouble::Closed(NotOpened::NotAStore | NotOpened::Format { .. }) => {
-                StoreError::Io(io::ErrorKind::InvalidData)
-            }
+            Trouble::Closed(
+                NotOpened::NotAStore
+                | NotOpened::Format { .. }
+                | NotOpened::Encrypted
+                | NotOpened::NotEncrypted
+                | NotOpened::WrongKey,
+            ) => StoreError::Io(io::ErrorKind::InvalidData),
         }
     }
 }

@@ -15,7 +15,7 @@ use std::{
 const CACHE_BYTES: usize = 32 << 20;
 
 /// What the first bytes of every redb file are.
-const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
+pub(super) const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
 
 /// Files up to this size are checked whole when they are opened: some tens of milliseconds.
 const CHECKED_BYTES_MAX: u64 = 64 << 20;

@@ -30,6 +30,7 @@ pub use redb::StorageBackend;
 pub use tables::FORMAT;
 pub use verify::Verification;
 
+use crate::key::Cover;
 use anabranch_core::store::{Change, Entry, Position, Store, StoreError};
 use error::Trouble;
 use file::{Ground, Reopening};
@@ -45,13 +46,20 @@ use tables::{Extent, JOURNAL, META, META_END};
 pub struct RedbStore {
     journal: Reopening,
     derived: Reopening,
-    /// A store that is a folder: where, and the lock on it.
-    folder: Option<(PathBuf, File)>,
+    /// Of a store that is a folder.
+    folder: Option<Home>,
+}
+
+/// Where a store is, and what keeps others from it.
+struct Home {
+    folder: PathBuf,
+    cover: Cover,
+    _lock: File,
 }
 
 impl fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let folder = self.folder.as_ref().map(|folder| &folder.0);
+        let folder = self.folder.as_ref().map(|home| &home.folder);
         f.debug_struct("RedbStore")
             .field("folder", &folder)
             .finish()
@@ -72,7 +80,20 @@ impl RedbStore {
         RedbStore::opened(Arc::new(move |part| Ok(ground(part)?)), None)
     }
 
-    fn opened(ground: Arc<Ground>, folder: Option<(PathBuf, File)>) -> Result<Self, NotOpened> {
+    /// The same, with what is on the ground encrypted.
+    ///
+    /// # Errors
+    /// Why there is no store on it. With another key than its own it is none.
+    #[cfg(feature = "encryption")]
+    pub fn on_encrypted(
+        ground: impl Fn(Part) -> io::Result<Box<dyn StorageBackend>> + Send + Sync + 'static,
+        key: &crate::Key,
+    ) -> Result<RedbStore, NotOpened> {
+        let cover = Cover::Key(key.clone());
+        RedbStore::on(move |part| Ok(cover.over(ground(part)?, part)))
+    }
+
+    fn opened(ground: Arc<Ground>, folder: Option<Home>) -> Result<Self, NotOpened> {
         let store = RedbStore {
             journal: Reopening::new(&ground, Part::Journal, migrate::recognise),
             derived: Reopening::new(&ground, Part::Derived, derived::recognise),

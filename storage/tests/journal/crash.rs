@@ -22,6 +22,7 @@ struct Seen {
     images: usize,
     workloads: usize,
     migrations: usize,
+    encrypted: usize,
     failures: usize,
     /// Cut off twice: in the recovery from the first cut.
     twice: usize,
@@ -50,7 +51,8 @@ fn no_power_cut_loses_what_was_acknowledged_or_leaves_a_store_that_does_not_open
     println!("{seen:?}");
     assert!(seen.workloads >= WORKLOADS_MIN * images_max / IMAGES);
     assert!(seen.within_a_call > seen.images / 4 && seen.carried_out > seen.images / 100);
-    assert!(seen.migrations > seen.workloads / 8 && seen.failures > seen.workloads / 4);
+    assert!(seen.migrations > seen.workloads / 8 && seen.encrypted > seen.workloads / 8);
+    assert!(seen.failures > seen.workloads / 4);
 }
 
 impl Seen {
@@ -58,6 +60,7 @@ impl Seen {
         self.images += one.images;
         self.workloads += one.workloads;
         self.migrations += one.migrations;
+        self.encrypted += one.encrypted;
         self.failures += one.failures;
         self.twice += one.twice;
         self.within_a_call += one.within_a_call;
@@ -67,10 +70,11 @@ impl Seen {
 
 fn cut_everywhere(seed: u64, number: u64) -> Seen {
     let mut rng = Rng::new(seed ^ (number << 20));
-    let workload = recorded(&mut rng, CALLS);
+    let workload = recorded(number, &mut rng, CALLS);
     let mut seen = Seen {
         workloads: 1,
         migrations: usize::from(workload.migrated),
+        encrypted: usize::from(workload.key.is_some()),
         failures: workload.failures,
         ..Seen::default()
     };
@@ -80,7 +84,7 @@ fn cut_everywhere(seed: u64, number: u64) -> Seen {
         let image = cut.image(&mut rng);
         let what = format!("seed {seed}, workload {number}, power cut after step {at}");
         let may = &workload.states[cut.from..=cut.to];
-        let (disk, shown) = judge(image.clone(), &workload.rows, may, &what);
+        let (disk, shown) = judge(image.clone(), &workload, may, &what);
         seen.images += 1;
         seen.within_a_call += usize::from(cut.to > cut.from);
         let (before, after) = (&workload.states[cut.from], &workload.states[cut.to]);
@@ -96,7 +100,7 @@ fn cut_everywhere(seed: u64, number: u64) -> Seen {
         before.for_each(|step| again.after(step));
         let image = again.image(&mut rng);
         let what = format!("{what}, and after step {again_at} of its recovery");
-        judge(image, &workload.rows, &[shown], &what);
+        judge(image, &workload, &[shown], &what);
         seen.images += 1;
         seen.twice += 1;
     }

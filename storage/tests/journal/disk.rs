@@ -2,7 +2,10 @@
 
 use crate::pages::{PAGE, Pages};
 use anabranch_core::sim::Rng;
-use anabranch_storage::journal::{NotOpened, Part, RedbStore, StorageBackend};
+use anabranch_storage::{
+    Key,
+    journal::{NotOpened, Part, RedbStore, StorageBackend},
+};
 use std::{
     collections::BTreeSet,
     io,
@@ -83,8 +86,12 @@ pub struct State {
     pub failed: usize,
 }
 
+/// With a key the store on it is encrypted.
 #[derive(Clone, Debug, Default)]
-pub struct Disk(Arc<Mutex<State>>);
+pub struct Disk {
+    state: Arc<Mutex<State>>,
+    key: Option<Key>,
+}
 
 impl Disk {
     pub fn of(image: Image) -> Self {
@@ -94,12 +101,20 @@ impl Disk {
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap()
+        self.state.lock().unwrap()
     }
 
     pub fn open(&self) -> Result<RedbStore, NotOpened> {
         let disk = self.clone();
-        RedbStore::on(move |part| Ok(Box::new(disk.part(part))))
+        let ground = move |part| Ok(Box::new(disk.part(part)) as Box<dyn StorageBackend>);
+        match &self.key {
+            None => RedbStore::on(ground),
+            Some(key) => RedbStore::on_encrypted(ground, key),
+        }
+    }
+
+    pub fn with(self, key: Option<Key>) -> Self {
+        Disk { key, ..self }
     }
 
     /// One of its files.

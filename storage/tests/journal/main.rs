@@ -10,6 +10,7 @@
 mod crash;
 mod derived;
 mod disk;
+mod encrypted;
 mod faults;
 mod figures;
 mod flips;
@@ -17,6 +18,7 @@ mod formats;
 mod killed;
 mod opening;
 mod pages;
+mod verifying;
 mod workload;
 
 use anabranch_core::{

@@ -10,7 +10,10 @@ use anabranch_core::{
     sim::Rng,
     store::{Change, Position, Store, StoreError},
 };
-use anabranch_storage::journal::{FORMAT, Part, RedbStore};
+use anabranch_storage::{
+    Key,
+    journal::{FORMAT, Part, RedbStore},
+};
 use std::{collections::BTreeMap, io};
 
 /// What of a store can be seen: where its journal ends, up to where it has derived, and what.
@@ -29,12 +32,15 @@ pub struct Workload {
     pub states: Vec<Shown>,
     pub rows: Vec<Vec<u8>>,
     pub migrated: bool,
+    /// Of a store that is encrypted.
+    pub key: Option<Key>,
     pub failures: usize,
 }
 
-/// A store of this seed, written for so many calls.
-pub fn recorded(rng: &mut Rng, calls: usize) -> Workload {
-    let disk = Disk::default();
+/// A store that is written for so many calls. Of four, one is encrypted and one of the oldest format.
+pub fn recorded(number: u64, rng: &mut Rng, calls: usize) -> Workload {
+    let key = (number % 4 == 1).then(|| Key(rng.bytes()));
+    let disk = Disk::default().with(key.clone());
     let store = disk.open().unwrap();
     let mut shown = Shown::default();
     let mut rows_all = Vec::new();
@@ -46,7 +52,7 @@ pub fn recorded(rng: &mut Rng, calls: usize) -> Workload {
         rows_all.extend(rows);
     }
     drop(store);
-    let migrated = rng.one_in(4);
+    let migrated = number % 4 == 3;
     if migrated {
         of_the_oldest_format(&disk);
     }
@@ -109,6 +115,7 @@ pub fn recorded(rng: &mut Rng, calls: usize) -> Workload {
         states,
         rows: rows_all,
         migrated,
+        key,
         failures,
     }
 }
@@ -192,8 +199,8 @@ impl Cut {
 
 /// Opens a store on an image. It must show one of these states, and hold the rows that were appended.
 /// What is left is the disk after the opening, with what that asked for.
-pub fn judge(image: Image, rows: &[Vec<u8>], may: &[Shown], what: &str) -> (Disk, Shown) {
-    let disk = Disk::of(image);
+pub fn judge(image: Image, of: &Workload, may: &[Shown], what: &str) -> (Disk, Shown) {
+    let (rows, disk) = (&of.rows, Disk::of(image).with(of.key.clone()));
     disk.state().log = Some(Vec::new());
     let store = disk.open();
     let store = store.unwrap_or_else(|error| panic!("{what}: does not open: {error}"));

@@ -169,7 +169,7 @@ pub enum DeskError {
     #[error(transparent)]
     Name(#[from] NoChance),
     /// It was not saved.
-    #[error(transparent)]
+    #[error("{0}. This command has given up: repeat it when that is mended")]
     Close(#[from] CloseError),
 }
 

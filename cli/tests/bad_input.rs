@@ -170,7 +170,10 @@ fn a_disk_that_takes_no_more_loses_nothing_that_was_saved() {
         "{said}"
     );
     let message = said["error"]["message"].as_str().unwrap();
-    assert!(message.contains("not everything is saved"), "{message}");
+    assert!(
+        message.contains("not everything is saved") && message.contains("repeat it"),
+        "{message}"
+    );
     assert_eq!(store.json(&["verify"])["holds"], true);
     assert_eq!(store.json(&["get", &task])["fields"]["title"], "saved");
     // With room again it goes on.

@@ -176,7 +176,7 @@ pub enum DeskError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// It was not saved.
-    #[error(transparent)]
+    #[error("{0}. This command has given up: repeat it when that is mended")]
     Close(#[from] CloseError),
 }
 

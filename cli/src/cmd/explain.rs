@@ -120,7 +120,8 @@ fn entity_answer(desk: &Desk, entity: &EntityId) -> Answer {
         about: end(entity),
         code: "entity",
         what: format!(
-            "{counted} changes made it what it is; it is {}",
+            "{} made it what it is; it is {}",
+            words::count(counted, "change"),
             view.life.name()
         ),
         why: match view.last_modified {

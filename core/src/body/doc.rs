@@ -16,7 +16,7 @@ use super::{
     undo::Histories,
 };
 use crate::{
-    id::{Actor, ChainIdx, OriginId},
+    id::{Actor, Chain, ChainIdx},
     judge::{Candidate, Rule, Stuck, Writer},
     patch::Patch,
     schema::{BodyLayout, BodyShape},
@@ -39,7 +39,7 @@ pub struct BodyDoc {
     pub(super) shape: BodyShape,
     pub(super) engine: Engine,
     pub(super) gate: BodyGate,
-    clients: BTreeMap<ChainIdx, (u64, OriginId)>,
+    clients: BTreeMap<ChainIdx, (u64, Chain)>,
     pub(super) histories: Histories,
     /// Units that an undo made again: an anchor or a later undo that names the old ones means
     /// the new.
@@ -141,7 +141,7 @@ impl BodyDoc {
     pub fn register(&mut self, chain: ChainIdx, writer: &Writer) {
         match writer.actor {
             Actor::Yrs(client) => {
-                self.clients.insert(chain, (client, writer.chain.origin));
+                self.clients.insert(chain, (client, writer.chain));
                 self.gate.register(chain, client);
             }
             Actor::Automerge(_) => {}
@@ -237,11 +237,11 @@ impl BodyDoc {
         self.clients.get(&chain).map(|(client, _)| *client)
     }
 
-    /// Every chain that is known, with its client id and its device.
-    pub(super) fn writers(&self) -> Vec<(ChainIdx, u64, OriginId)> {
+    /// Every chain that is known here, with its client id.
+    pub(super) fn writers(&self) -> Vec<(ChainIdx, u64, Chain)> {
         let clients = self.clients.iter();
         clients
-            .map(|(chain, (client, origin))| (*chain, *client, *origin))
+            .map(|(at, (client, chain))| (*at, *client, *chain))
             .collect()
     }
 

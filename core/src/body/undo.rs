@@ -211,8 +211,8 @@ impl BodyDoc {
             deleted,
             ..Step::default()
         };
-        for (chain, client, origin) in self.writers() {
-            if since.by.is_none_or(|by| by == origin) {
+        for (chain, client, writer) in self.writers() {
+            if since.is_by(&writer) {
                 let clock = self
                     .gate
                     .end_clock(chain, since.past.seq(chain))

@@ -1,7 +1,7 @@
 //! The causal past of a change set, as counts per chain.
 
-use crate::id::{ChainIdx, OriginId};
-use std::sync::Arc;
+use crate::id::{Chain, ChainIdx};
+use std::{collections::BTreeSet, sync::Arc};
 
 /// How many change sets of each chain a causal past contains. Chains are dense and causally
 /// closed, so the count says exactly which: those with `seq` from 1 to it.
@@ -128,19 +128,24 @@ impl Past {
     }
 }
 
-/// What happened since an earlier point: by anyone, or by one device.
+/// What happened since an earlier point: by anyone, or in some chains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Since {
     /// The point. It holds the past of everything in it.
     pub past: Past,
-    /// The device that is meant; none: all.
-    pub by: Option<OriginId>,
+    /// The chains that are meant; none: all. Not a device: its copied store writes under its name, too.
+    pub by: Option<BTreeSet<Chain>>,
 }
 
 impl Since {
-    /// Whether a change set of this device, at this place, is meant.
-    pub fn covers(&self, origin: &OriginId, chain: ChainIdx, seq: u64) -> bool {
-        self.by.is_none_or(|by| by == *origin) && !self.past.contains(chain, seq)
+    /// Whether a chain is meant.
+    pub fn is_by(&self, chain: &Chain) -> bool {
+        self.by.as_ref().is_none_or(|by| by.contains(chain))
+    }
+
+    /// Whether a change set of this chain, at this place, is meant.
+    pub fn covers(&self, chain: &Chain, at: ChainIdx, seq: u64) -> bool {
+        self.is_by(chain) && !self.past.contains(at, seq)
     }
 }
 

@@ -318,7 +318,7 @@ impl Document {
         }
         for (chain, line) in self.graph.lines() {
             for (seq, node) in (1u64..).zip(line.nodes()) {
-                if !since.covers(&line.writer.chain.origin, chain, seq) {
+                if !since.covers(&line.writer.chain, chain, seq) {
                     continue;
                 }
                 let Some(kept) = self.kept(chain, seq) else {

@@ -161,7 +161,7 @@ fn own_work_goes_and_what_others_wrote_since_stays() {
     pair.write(1, "record", &Draft::Record(&theirs)).unwrap();
     pair.meet();
     pair.restarted(0);
-    let by = Some(pair.replica(0).pen().unwrap().origin);
+    let by = Some([pair.replica(0).pen().unwrap().chain()].into());
     let own = Since {
         past: since.clone(),
         by,
@@ -199,7 +199,7 @@ fn a_register_that_someone_wrote_over_stays_theirs() {
     pair.write(1, "record", &Draft::Record(&[put("title", "theirs")]))
         .unwrap();
     pair.meet();
-    let by = Some(pair.replica(0).pen().unwrap().origin);
+    let by = Some([pair.replica(0).pen().unwrap().chain()].into());
     let refused = pair.write(0, "record", &Draft::TakeBack(&Since { past, by }));
     assert_eq!(
         refused,
@@ -215,10 +215,17 @@ fn an_entity_whose_making_is_taken_back_is_deleted_and_comes_back_whole() {
         .unwrap();
     let made = pair.past("record");
     pair.restarted(0);
-    let by = Some(pair.replica(0).pen().unwrap().origin);
+    let by = Some([pair.replica(0).pen().unwrap().chain()].into());
     let past = Past::default();
-    pair.write(0, "record", &Draft::TakeBack(&Since { past, by }))
-        .unwrap();
+    pair.write(
+        0,
+        "record",
+        &Draft::TakeBack(&Since {
+            past,
+            by: by.clone(),
+        }),
+    )
+    .unwrap();
     assert_eq!(pair.shows("record"), "[]  [] one 0 gone");
     pair.restarted(0);
     pair.write(0, "record", &Draft::TakeBack(&Since { past: made, by }))
@@ -239,7 +246,7 @@ fn a_body_goes_back_unit_by_unit() {
         .unwrap();
     pair.meet();
     pair.restarted(0);
-    let by = Some(pair.replica(0).pen().unwrap().origin);
+    let by = Some([pair.replica(0).pen().unwrap().chain()].into());
     assert_eq!(pair.shows("body"), "one 2 three!");
     let own = Since {
         past: past.clone(),

@@ -32,7 +32,7 @@ impl RecordDoc {
         step
     }
 
-    /// The steps of one device's changes, put together.
+    /// The steps of some chains' changes, put together.
     fn steps_of(&self, since: &Since) -> Step {
         let mut step = Step::default();
         let history = &self.history;
@@ -184,8 +184,8 @@ fn sequence_between(
 impl History {
     /// Whether a change is meant.
     pub(super) fn is_since(&self, since: &Since, chain: ChainIdx, seq: u64) -> bool {
-        let origin = self.writer(chain).map(|writer| writer.chain.origin);
-        origin.is_some_and(|origin| since.covers(&origin, chain, seq))
+        let writer = self.writer(chain);
+        writer.is_some_and(|writer| since.covers(&writer.chain, chain, seq))
     }
 
     /// Whether every change that is held is meant.

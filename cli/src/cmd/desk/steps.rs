@@ -9,9 +9,10 @@ use anabranch::core::{
     document,
     engine::EditError,
     hlc::Hlc,
-    id::{ChangeSetId, EntityId, ViewId},
+    id::{Chain, ChangeSetId, EntityId, ViewId},
     replica::{Intent, WriteError},
 };
+use std::collections::BTreeSet;
 
 /// Stamps have 63 bits, so this one marks views that take back.
 const TAKES_BACK: u64 = 1 << 63;
@@ -80,12 +81,14 @@ impl Desk {
         let device = self.device();
         let steps = self.look_everywhere(|replica| {
             let mut steps = Steps::default();
-            let own = replica.intents().filter(|one| one.chain.origin == device);
-            let wanted = own.filter(|one| entity.is_none_or(|entity| one.entity == *entity));
+            let own = || replica.intents().filter(|one| one.chain.origin == device);
+            // The device's chains, but those of a copied store.
+            let chains: BTreeSet<Chain> = own().map(|one| one.chain).collect();
+            let wanted = own().filter(|one| entity.is_none_or(|entity| one.entity == *entity));
             wanted.cloned().for_each(|one| steps.take(one));
-            steps
+            (steps, chains)
         });
-        let steps = steps.unwrap_or_default();
+        let (steps, chains) = steps.unwrap_or_default();
         let mut from = match way {
             Way::Undo => steps.done,
             Way::Redo => steps.undone,
@@ -101,7 +104,7 @@ impl Desk {
             });
             // It does not count any more.
             let Some(past) = past else { continue };
-            let by = Some(device);
+            let by = Some(chains.clone());
             let since = Since { past, by };
             let place = (intent.kind.as_str(), intent.entity, intent.part.as_str());
             let view = ViewId(intent.hlc.0 | TAKES_BACK);

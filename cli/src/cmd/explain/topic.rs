@@ -225,8 +225,9 @@ fn permission(desk: &Desk) -> Now {
         about: short(origin),
         code: "member",
         what: format!(
-            "{} is a {role:?} for user {}",
+            "{} is {} for user {}",
             words::who(origin, &own),
+            words::role(*role),
             short(user)
         ),
         why: "the control log admitted it".to_owned(),

@@ -44,8 +44,9 @@ impl Progress {
         reached.turn = reached.turn.wrapping_add(1);
         let wakers = std::mem::take(&mut reached.wakers);
         drop(reached);
-        self.more.notify_all();
+        // Tasks first: who waits for the same on a thread finds them woken.
         wakers.into_iter().for_each(Waker::wake);
+        self.more.notify_all();
     }
 
     /// Something was written.

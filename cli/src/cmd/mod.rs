@@ -9,6 +9,7 @@ mod list;
 mod record;
 mod replay;
 mod schema;
+mod sim;
 
 use crate::answer::{Answer, Failure};
 use anabranch::core::record::RecordOp;
@@ -47,6 +48,8 @@ pub enum Command {
     /// Look at the schemas that ship with Anabranch, and check your own.
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// See whether a schema holds when everything goes wrong: crashes, lost messages, bad disks.
+    Sim(sim::Sim),
 }
 
 impl Command {
@@ -66,6 +69,7 @@ impl Command {
             Command::Judge(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Schema(command) => command.run(),
+            Command::Sim(command) => command.run(),
         }
     }
 }

@@ -128,7 +128,11 @@ fn counters_count_up_and_down_and_add_up_across_stores() {
             .activate(1_750_000_000_000, &workspace, poll)
             .unwrap()
     });
-    node.close(std::time::Duration::from_secs(20)).unwrap();
+    node.close(
+        anabranch::Receipt::Local,
+        std::time::Duration::from_secs(20),
+    )
+    .unwrap();
     let poll = store.entity(&["poll", "title=Lunch"]);
     let other = store.copy();
     store.json(&["incr", &poll, "votes"]);

@@ -18,6 +18,7 @@ mod list;
 mod record;
 mod replay;
 mod schema;
+mod sim;
 mod text;
 mod version;
 mod words;
@@ -99,6 +100,8 @@ pub enum Command {
     /// Look at the schemas that ship with Anabranch, and check your own.
     #[command(subcommand)]
     Schema(schema::Schema),
+    /// See whether a schema holds when everything goes wrong: crashes, lost messages, bad disks.
+    Sim(sim::Sim),
 }
 
 impl Command {
@@ -137,6 +140,7 @@ impl Command {
             Command::Judge(command) => command.run(),
             Command::Replay(command) => command.run(),
             Command::Schema(command) => command.run(),
+            Command::Sim(command) => command.run(),
         }
     }
 }

@@ -8,6 +8,7 @@ use anabranch::{
     core::{
         limits::SCHEMA_BYTES_MAX,
         schema::{self, SchemaErrors, catalogue::catalogue},
+        sim::play,
     },
     storage::{Fault, bounded},
 };
@@ -25,6 +26,11 @@ pub enum Schema {
         /// A kind from the list, or a file.
         schema: String,
     },
+    /// Print a fuzz target for a schema, as a source for `cargo fuzz`.
+    Fuzz {
+        /// The file, or a kind from the list.
+        schema: String,
+    },
     /// Check a schema file, and say what to mend where.
     Check {
         /// The file.
@@ -37,6 +43,7 @@ impl Schema {
         match self {
             Schema::List => list(),
             Schema::Show { schema } => show(&schema),
+            Schema::Fuzz { schema } => fuzz(&schema),
             Schema::Check { file } => check(&file),
         }
     }
@@ -74,11 +81,26 @@ fn list() -> Result<Answer, Failure> {
     })
 }
 
+/// The text of a kind of the catalogue, or of a file.
+fn text_of(name: &str) -> Result<String, Failure> {
+    match catalogue().iter().find(|entry| entry.kind == name) {
+        Some(entry) => Ok(entry.text.to_owned()),
+        None => read(Path::new(name)).map_err(|error| unknown(name, error)),
+    }
+}
+
+fn fuzz(name: &str) -> Result<Answer, Failure> {
+    let schema = schema::Schema::parse(&text_of(name)?).map_err(|errors| mistakes(name, errors))?;
+    let source = play::target(&schema);
+    Ok(Answer {
+        json: json!({ "kind": schema.kind(), "source": source }),
+        page: Page::new().piece(Tone::Plain, source),
+        holds: true,
+    })
+}
+
 fn show(name: &str) -> Result<Answer, Failure> {
-    let text = match catalogue().iter().find(|entry| entry.kind == name) {
-        Some(entry) => entry.text.to_owned(),
-        None => read(Path::new(name)).map_err(|error| unknown(name, error))?,
-    };
+    let text = text_of(name)?;
     let schema = schema::Schema::parse(&text).map_err(|errors| mistakes(name, errors))?;
     let spec = serde_json::to_value(schema.spec())
         .map_err(|error| Failure::new(Fault::Corruption, error))?;

@@ -15,6 +15,7 @@
 //! | `perform`, `restart`, `orderer` | a step carried out: edits and messages; commits and crashes; control records |
 //! | `calm` | everything coming to rest |
 //! | `truth`, `check` | what is known from outside; holding devices to it |
+//! | `register` | a second opinion on which write shows |
 //! | `shrink` | a long run made a short story |
 //! | `device` | one device: the only file that drives an engine |
 //! | `store`, `disk` | a journal on a disk that tears, lies and forgets |
@@ -37,6 +38,7 @@ mod orderer;
 mod perform;
 pub mod play;
 pub mod random;
+mod register;
 mod restart;
 mod rng;
 mod run;

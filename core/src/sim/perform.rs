@@ -97,7 +97,7 @@ impl World<'_, '_> {
         self.log
             .add(format!("{number} {} {told}: {outcome}", self.now_ms));
         // Both look at every device: in a short run often, in a long one as often as it bears.
-        if number % (self.setting.edits / 8).max(1) == 0 {
+        if number.is_multiple_of((self.setting.edits / 8).max(1)) {
             self.hold_to_bounds()?;
             self.hold_to_equal_states()?;
         }

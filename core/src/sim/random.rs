@@ -251,10 +251,10 @@ pub fn value(rng: &mut Rng, of: &ValueType) -> Value {
 fn entry(rng: &mut Rng, shape: &LogShape) -> Entry {
     let mut entry = Entry::new();
     for (name, of) in &shape.entry {
-        if shape.required.contains(name) || rng.one_in(2) {
-            if let Ok(scalar) = Scalar::try_from(value(rng, of)) {
-                entry.insert(name.clone(), scalar);
-            }
+        let wanted = shape.required.contains(name) || rng.one_in(2);
+        let scalar = wanted.then(|| Scalar::try_from(value(rng, of)));
+        if let Some(Ok(scalar)) = scalar {
+            entry.insert(name.clone(), scalar);
         }
     }
     entry

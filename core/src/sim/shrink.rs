@@ -53,7 +53,7 @@ impl Shrinking<'_, '_> {
         steps
     }
 
-    /// Lets edits ask for less.
+    /// Lets edits ask for less, and messages come once.
     fn ask_less(&mut self, mut steps: Vec<Step>) -> Vec<Step> {
         let mut at = 0;
         while at < steps.len() {
@@ -70,6 +70,10 @@ impl Shrinking<'_, '_> {
                     };
                     asks.map(edit).collect()
                 }
+                Some(Step::Deliver { mail, again: true }) => vec![Step::Deliver {
+                    mail: *mail,
+                    again: false,
+                }],
                 _ => Vec::new(),
             };
             let found = smaller.into_iter().find_map(|step| {

@@ -52,18 +52,18 @@ pub fn edits(schema: &Schema) -> Option<BoxedStrategy<Edit>> {
 }
 
 /// What can be asked of a part.
-pub fn asks(shape: &PartShape) -> BoxedStrategy<Ask> {
+fn asks(shape: &PartShape) -> BoxedStrategy<Ask> {
     match shape {
         PartShape::Record(fields) => {
-            let mut ops = field_ops(&[], fields);
-            ops.push(Just(RecordOp::DeleteEntity).boxed());
-            ops.push(Just(RecordOp::RestoreEntity).boxed());
-            let op = proptest::strategy::Union::new(ops).prop_map(|op| Ask::Record(vec![op]));
-            prop_oneof![10 => op, 1 => Just(Ask::Undo), 1 => Just(Ask::Redo)].boxed()
+            let fields = proptest::strategy::Union::new(field_ops(&[], fields));
+            let (gone, back) = (RecordOp::DeleteEntity, RecordOp::RestoreEntity);
+            let op = prop_oneof![40 => fields, 1 => Just(gone), 2 => Just(back)];
+            let op = op.prop_map(|op| Ask::Record(vec![op]));
+            prop_oneof![20 => op, 1 => Just(Ask::Undo), 1 => Just(Ask::Redo)].boxed()
         }
         PartShape::Body(shape) => {
             let op = body_ops(shape.layout).prop_map(|op| Ask::Body(vec![op]));
-            prop_oneof![10 => op, 1 => Just(Ask::Undo), 1 => Just(Ask::Redo)].boxed()
+            prop_oneof![20 => op, 1 => Just(Ask::Undo), 1 => Just(Ask::Redo)].boxed()
         }
         PartShape::Log(shape) => {
             let fields = shape.entry.iter().map(|(name, of)| {
@@ -166,12 +166,17 @@ fn field_ops(path: &[String], fields: &FieldMap) -> Vec<BoxedStrategy<RecordOp>>
                 all.push(by.boxed());
             }
             MergeRule::Set(of) => {
-                let ops = (values(of), any::<bool>()).prop_map(move |(value, add)| match add {
-                    true => RecordOp::Add {
+                // The empty text is no element of a set.
+                let element = values(of).prop_map(|value| match value.as_text() {
+                    Some("") => Value::Text("a".to_owned()),
+                    _ => value,
+                });
+                let ops = (element, 0..4u32).prop_map(move |(value, which)| match which {
+                    0 => RecordOp::Remove {
                         field: field.clone(),
                         value,
                     },
-                    false => RecordOp::Remove {
+                    _ => RecordOp::Add {
                         field: field.clone(),
                         value,
                     },

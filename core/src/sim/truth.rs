@@ -2,7 +2,8 @@
 //! what no store can be blamed for. Against it devices are held.
 
 use super::{
-    check::{Picture, Register},
+    check::Picture,
+    register::Register,
     world::{Broken, Held, World, broken},
 };
 use crate::id::{Chain, ChangeSetId, DocumentId, OriginId};

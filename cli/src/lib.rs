@@ -44,7 +44,7 @@ struct Readme;
 pub use open::{KEY_FILE, OpenError, is_store, open, open_to_join};
 
 pub use anabranch_core as core;
+pub use anabranch_core::engine::Receipt;
 pub use anabranch_storage as storage;
 pub use anabranch_transport as transport;
-pub use anabranch_core::engine::Receipt;
 pub use anabranch_transport::{Home, Node, Ticket};

@@ -121,7 +121,11 @@ fn a_copied_store_goes_on_under_a_new_epoch() {
             let replica = engine.replica(&home.workspace).unwrap();
             replica.pen().unwrap().epoch.0
         });
-        node.close(anabranch::Receipt::Local, std::time::Duration::from_secs(20)).unwrap();
+        node.close(
+            anabranch::Receipt::Local,
+            std::time::Duration::from_secs(20),
+        )
+        .unwrap();
         epoch
     };
     assert_eq!((epochs(&store), epochs(&copy)), (0, 1));

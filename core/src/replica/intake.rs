@@ -82,7 +82,10 @@ impl Replica {
             let header = kept.change.header();
             self.clock.observe(header.hlc, now_ms);
             // A twin of this device wrote it: its chain may go on here, and stamps rise in a chain.
-            if self.pen.is_some_and(|pen| pen.origin == header.chain.origin) {
+            if self
+                .pen
+                .is_some_and(|pen| pen.origin == header.chain.origin)
+            {
                 self.clock = HlcClock::resume(header.hlc.max(self.clock.last()));
             }
             let document = self.document_id(&header.entity, &header.part);

@@ -140,6 +140,50 @@ fn figures_of_opening_after_a_crash() {
     }
 }
 
+/// What is derived is opened by quick repair: none of it is read. It is asked for as soon as a store is
+/// opened.
+#[test]
+#[ignore = "a measurement"]
+fn figures_of_opening_what_is_derived_after_a_crash() {
+    let folder = tempfile::tempdir_in(base()).unwrap();
+    let crashed = tempfile::tempdir_in(base()).unwrap();
+    RedbStore::create(folder.path()).unwrap();
+    let (store, _) = RedbStore::open(folder.path()).unwrap();
+    let mut rng = Rng::new(7);
+    for call in 0..120u32 {
+        let changes: Vec<_> = (0..1_000u32)
+            .map(|at| {
+                let key = [call.to_be_bytes(), at.to_be_bytes()].concat();
+                (key, Some(rng.bytes::<1_000>().to_vec()))
+            })
+            .collect();
+        store.derive(Position(0), &changes).unwrap();
+    }
+    for file in ["store.redb", "derived.redb"] {
+        let [from, to] = [&folder, &crashed].map(|folder| folder.path().join(file));
+        std::fs::copy(from, to).unwrap();
+    }
+    for state in ["after a crash", "closed in order"] {
+        let (store, _) = RedbStore::open(crashed.path()).unwrap();
+        let started = Instant::now();
+        store.derived_upto().unwrap();
+        let entry = store.derived(&[0, 0, 0, 7, 0, 0, 0, 7]).unwrap();
+        assert_eq!(entry.map(|entry| entry.len()), Some(1_000));
+        println!(
+            "120 MB derived, {state}: asked in {:.1?}",
+            started.elapsed()
+        );
+    }
+    let started = Instant::now();
+    for _ in 0..100_000 {
+        store.end().unwrap();
+    }
+    println!(
+        "where the journal ends: {:.2?} each",
+        started.elapsed() / 100_000
+    );
+}
+
 /// The same values in the same table.
 fn bare(folder: &Path, many: usize, appends: usize) {
     let journal = TableDefinition::<u64, &[u8]>::new("journal");

@@ -8,21 +8,38 @@ use std::{collections::BTreeSet, fmt, path::Path};
 
 use crate::repository;
 
-/// The capabilities that the first step finishes: ranges of numbers, both ends included.
+/// The capabilities that must be accounted for so far: ranges of numbers, both ends included.
 const REQUIRED: &[(&str, u32, u32)] = &[
-    ("M", 22, 25),
-    ("M", 27, 60),
+    ("M", 9, 14),
+    ("M", 21, 25),
+    ("M", 26, 60),
+    ("M", 61, 69),
+    ("M", 72, 72),
     ("M", 78, 85),
-    ("T", 15, 28),
+    ("M", 106, 106),
+    ("M", 117, 119),
+    ("M", 122, 122),
+    ("M", 133, 142),
+    ("M", 158, 158),
+    ("M", 162, 162),
+    ("T", 1, 5),
+    ("T", 14, 28),
+    ("T", 30, 30),
+    ("T", 35, 35),
+    ("T", 40, 40),
+    ("O", 1, 5),
     ("O", 7, 10),
     ("O", 20, 26),
     ("O", 34, 43),
+    ("O", 57, 60),
     ("O", 73, 73),
     ("O", 75, 76),
-    ("R", 18, 18),
-    ("R", 20, 23),
-    ("R", 52, 53),
-    ("C", 6, 7),
+    ("R", 1, 1),
+    ("R", 11, 13),
+    ("R", 18, 25),
+    ("R", 52, 54),
+    ("C", 1, 1),
+    ("C", 6, 16),
     ("TRAP-", 1, 14),
 ];
 

@@ -13,7 +13,10 @@ use std::{
 #[derive(Debug, Default)]
 pub(super) struct Progress {
     reached: Mutex<Reached>,
+    /// More is durable.
     more: Condvar,
+    /// Something was written, or more is durable. Of every edit only those hear who watch.
+    turned: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -22,7 +25,10 @@ struct Reached {
     closed: bool,
     /// Rises whenever something was written or became durable.
     turn: u64,
+    /// Wait for more to be durable.
     wakers: Vec<Waker>,
+    /// Wait for a turn.
+    watchers: Vec<Waker>,
 }
 
 impl Progress {
@@ -41,17 +47,22 @@ impl Progress {
     fn change(&self, change: impl FnOnce(&mut Reached)) {
         let mut reached = self.lock();
         change(&mut reached);
-        reached.turn = reached.turn.wrapping_add(1);
         let wakers = std::mem::take(&mut reached.wakers);
         drop(reached);
         // Tasks first: who waits for the same on a thread finds them woken.
         wakers.into_iter().for_each(Waker::wake);
         self.more.notify_all();
+        self.wrote();
     }
 
     /// Something was written.
     pub(super) fn wrote(&self) {
-        self.change(|_| {});
+        let mut reached = self.lock();
+        reached.turn = reached.turn.wrapping_add(1);
+        let watchers = std::mem::take(&mut reached.watchers);
+        drop(reached);
+        watchers.into_iter().for_each(Waker::wake);
+        self.turned.notify_all();
     }
 
     pub(super) fn turn(&self) -> u64 {
@@ -61,7 +72,7 @@ impl Progress {
     /// Waits at most so long until something was written or became durable since `turn`.
     pub(super) fn wait(&self, turn: u64, timeout: Duration) {
         let same = |reached: &mut Reached| reached.turn == turn;
-        let _woken_or_timed_out = self.more.wait_timeout_while(self.lock(), timeout, same);
+        let _woken_or_timed_out = self.turned.wait_timeout_while(self.lock(), timeout, same);
     }
 
     /// The same, for a task.
@@ -70,7 +81,7 @@ impl Progress {
         if reached.turn != turn {
             return Poll::Ready(());
         }
-        reached.wakers.push(context.waker().clone());
+        reached.watchers.push(context.waker().clone());
         Poll::Pending
     }
 

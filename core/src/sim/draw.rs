@@ -205,6 +205,6 @@ fn usual(rng: &mut Rng, view: &View<'_>) -> Option<Action> {
         true => view.new_entity(rng, kind),
         false => known.get(rng.below(known.len())).copied()?,
     };
-    let ask = random::ask(rng, &part.shape, view.part(&entity, name))?;
+    let ask = random::ask(rng, name, &part.shape, view.part(&entity, name))?;
     Some(Action::new(kind, entity, name, ask))
 }

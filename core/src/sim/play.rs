@@ -109,7 +109,7 @@ fn turn(
         .replica
         .document(&entity, name)
         .map(|document| document.engine());
-    let Some(ask) = random::ask(&mut rng, &part.shape, engine) else {
+    let Some(ask) = random::ask(&mut rng, name, &part.shape, engine) else {
         return Vec::new();
     };
     let (kind, view) = (schema.kind(), ViewId(0));

@@ -27,6 +27,8 @@ const WORDS: [&str; 8] = [
     "weir and more",
     "🌊",
 ];
+/// The part that says whether the entity lives.
+pub(super) const RECORD: &str = "record";
 /// Longest text or list that grows here; beyond it, what is there is taken away.
 const LEN_MAX: u32 = 120;
 
@@ -54,7 +56,12 @@ pub fn has_work(schema: &Schema) -> bool {
 }
 
 /// Something that can be asked of a part as it is; `document` is none where nobody wrote it yet.
-pub fn ask(rng: &mut Rng, shape: &PartShape, document: Option<&EngineDoc>) -> Option<Ask> {
+pub fn ask(
+    rng: &mut Rng,
+    part: &str,
+    shape: &PartShape,
+    document: Option<&EngineDoc>,
+) -> Option<Ask> {
     match shape {
         PartShape::Record(fields) => {
             let view = match document {
@@ -71,7 +78,7 @@ pub fn ask(rng: &mut Rng, shape: &PartShape, document: Option<&EngineDoc>) -> Op
             if deleted && rng.one_in(3) {
                 return Some(Ask::Record(vec![RecordOp::RestoreEntity]));
             }
-            if view.is_some() && rng.one_in(24) {
+            if view.is_some() && part == RECORD && rng.one_in(24) {
                 return Some(Ask::Record(vec![RecordOp::DeleteEntity]));
             }
             let values = view.map(|view| view.fields).unwrap_or_default();

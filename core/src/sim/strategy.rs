@@ -1,7 +1,10 @@
 //! Entities and edits of any schema, for proptest: values shrink as their types do. An edit is made
 //! without knowing what it will meet; [`Edit::fitted`] brings its places into what is there.
 
-use super::{Ask, random};
+use super::{
+    Ask,
+    random::{self, RECORD},
+};
 use crate::{
     body::{BodyOp, BodyView},
     document::EngineDoc,
@@ -39,7 +42,7 @@ pub fn edits(schema: &Schema) -> Option<BoxedStrategy<Edit>> {
     let mut all: Vec<BoxedStrategy<Edit>> = Vec::new();
     for (name, part) in random::parts(schema) {
         let name = name.to_owned();
-        let asks = asks(&part.shape);
+        let asks = asks(&name, &part.shape);
         all.push(
             asks.prop_map(move |ask| Edit {
                 part: name.clone(),
@@ -52,12 +55,16 @@ pub fn edits(schema: &Schema) -> Option<BoxedStrategy<Edit>> {
 }
 
 /// What can be asked of a part.
-fn asks(shape: &PartShape) -> BoxedStrategy<Ask> {
+fn asks(part: &str, shape: &PartShape) -> BoxedStrategy<Ask> {
     match shape {
         PartShape::Record(fields) => {
             let fields = proptest::strategy::Union::new(field_ops(&[], fields));
             let (gone, back) = (RecordOp::DeleteEntity, RecordOp::RestoreEntity);
-            let op = prop_oneof![40 => fields, 1 => Just(gone), 2 => Just(back)];
+            // The entity's life stands in its record alone.
+            let op = match part {
+                RECORD => prop_oneof![40 => fields, 1 => Just(gone), 2 => Just(back)].boxed(),
+                _ => fields.boxed(),
+            };
             let op = op.prop_map(|op| Ask::Record(vec![op]));
             prop_oneof![20 => op, 1 => Just(Ask::Undo), 1 => Just(Ask::Redo)].boxed()
         }
@@ -344,6 +351,20 @@ fn fit_body(op: &mut BodyOp, view: Option<&BodyView>) {
         Some(BodyView::Text(_)) | None => &[],
     };
     let blocks = u32::try_from(nodes.len()).unwrap_or(0);
+    let on_block = match op {
+        BodyOp::Splice { text, .. } => !text.is_empty(),
+        BodyOp::SplitBlock { .. } | BodyOp::DeleteBlock { .. } => true,
+        _ => false,
+    };
+    if blocks == 0 && on_block {
+        // A tree without blocks gets its first.
+        *op = BodyOp::InsertBlock {
+            at: vec![0],
+            tag: "paragraph".to_owned(),
+            attributes: BTreeMap::new(),
+            text: String::new(),
+        };
+    }
     let fit_block = |path: &mut Vec<u32>| path.iter_mut().for_each(|at| *at %= blocks.max(1));
     let text = |path: &[u32]| match (path.first(), view) {
         (None, Some(BodyView::Text(runs))) => random::text_of_runs(runs),

@@ -57,8 +57,17 @@ fn work_is_there_in_the_next_process() {
     };
     json(&store, &["new", "task", "title=Count the herons"]);
     assert_eq!(listed(&["task"]), 2);
-    assert_eq!(listed(&["task", "--where", "title=Count the herons"]), 1);
-    assert_eq!(listed(&["task", "--where", "labels=weir"]), 1);
+    assert_eq!(listed(&["task", "--where", "title=\"Count the herons\""]), 1);
+    assert_eq!(listed(&["task", "labels~weir"]), 1);
+    assert_eq!(listed(&["task", "title=Count the herons", "set:title"]), 1);
+    let sorted = json(&store, &["list", "task", "--order", "-title", "--limit", "1"]);
+    assert_eq!((&sorted["total"], sorted["entities"].as_array().unwrap().len()), (&2.into(), 1));
+    assert_eq!(sorted["entities"][0]["fields"]["title"], "Mend the sluice");
+    let next = sorted["next"].as_str().unwrap();
+    let rest = json(&store, &["list", "task", "--order", "-title", "--after", next]);
+    assert_eq!(rest["entities"][0]["fields"]["title"], "Count the herons");
+    let (code, message) = failure(&store, &["list", "task", "tilte=x"]);
+    assert!(code != 0 && message.contains("title"), "{message}");
     assert_eq!(listed(&["page"]), 0);
     json(&store, &["delete", end]);
     assert_eq!((listed(&[]), listed(&["--deleted"])), (1, 2));
@@ -233,4 +242,39 @@ fn a_killed_process_loses_nothing_that_it_had_acknowledged() {
         there.len()
     );
     assert!(killed > 0, "nobody was killed in time");
+}
+
+#[test]
+fn a_file_is_attached_and_comes_out_byte_for_byte_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("river");
+    json(&store, &["init"]);
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let bytes: Vec<u8> = (0..3_000_000u32).map(|at| (at * 7 / 3) as u8).collect();
+    std::fs::write(path("map.png"), &bytes).unwrap();
+    let file = json(&store, &["attach", &path("map.png")]);
+    assert_eq!(file["fields"]["name"], "map.png");
+    assert_eq!(file["fields"]["content"]["size"], 3_000_000);
+    let id = file["id"].as_str().unwrap();
+    json(&store, &["content", id, &path("again.png")]);
+    assert_eq!(std::fs::read(path("again.png")).unwrap(), bytes);
+    // A new version; the log knows both.
+    std::fs::write(path("map.png"), b"smaller").unwrap();
+    assert_eq!(json(&store, &["attach", &path("map.png"), id])["fields"]["content"]["size"], 7);
+    assert_eq!(json(&store, &["entries", id, "versions"])["entries"].as_array().unwrap().len(), 2);
+    // An altered blob is found before a byte of it is handed out; a missing one is said to be.
+    let blobs = std::fs::read_dir(store.join("blobs")).unwrap();
+    let small = blobs.map(|blob| blob.unwrap().path()).min_by_key(|blob| blob.metadata().unwrap().len());
+    let small = small.unwrap();
+    let mut altered = std::fs::read(&small).unwrap();
+    *altered.last_mut().unwrap() ^= 1;
+    std::fs::write(&small, altered).unwrap();
+    let (code, message) = failure(&store, &["content", id, &path("out")]);
+    assert!(code == 3 && message.contains("damaged"), "{code} {message}");
+    std::fs::remove_file(&small).unwrap();
+    let (_, message) = failure(&store, &["content", id, &path("out")]);
+    assert!(message.contains("is not here"), "{message}");
+    assert!(!std::path::Path::new(&path("out")).exists());
+    let (_, message) = failure(&store, &["attach", &path("none")]);
+    assert!(message.contains("none"), "{message}");
 }

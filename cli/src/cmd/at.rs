@@ -7,16 +7,18 @@ use anabranch::{
     core::{
         engine::{EditError, ReadError},
         id::WorkspaceId,
+        query::WordsError,
         replica::BundleReadError,
     },
     field::FieldError,
     storage::{
         Fault,
+        blobs::{BlobError, PutError},
         journal::{RedbStore, Whereabouts},
     },
     transport::{
         Home,
-        node::{CloseError, NoChance},
+        node::{CloseError, ListError, NoChance},
     },
 };
 use clap::Args;
@@ -166,6 +168,30 @@ pub enum DeskError {
         /// What is wrong with it.
         error: BundleReadError,
     },
+    /// Words that are no page.
+    #[error("`{words}` is not what a list said as `next`: take it from the answer before")]
+    NoPage {
+        /// The words.
+        words: String,
+    },
+    /// Conditions that are none.
+    #[error(transparent)]
+    Words(#[from] WordsError),
+    /// A list that cannot be made.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// A file that cannot be attached.
+    #[error(transparent)]
+    Put(#[from] PutError),
+    /// A blob that cannot be read.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// An entity without content.
+    #[error("{entity} has no content: attach a file to it with `anabranch attach FILE {entity}`")]
+    NoContent {
+        /// The entity.
+        entity: String,
+    },
     /// The edit was refused.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -204,11 +230,17 @@ impl DeskError {
             | DeskError::Settled { .. }
             | DeskError::Pick { .. }
             | DeskError::Taken { .. }
+            | DeskError::NoPage { .. }
+            | DeskError::NoContent { .. }
+            | DeskError::Words(_)
             | DeskError::Field(_)
             | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => {
                 Fault::Caller
             }
             DeskError::Bundle { .. } | DeskError::Foreign { .. } => Fault::Peer,
+            DeskError::List(error) => error.fault(),
+            DeskError::Put(error) => error.fault(),
+            DeskError::Blob(error) => error.fault(),
             DeskError::Read(error) | DeskError::Edit(EditError::Read(error)) => error.fault(),
             DeskError::Edit(EditError::Closed(_)) => Fault::Corruption,
             DeskError::Edit(EditError::StoreFailing { .. })

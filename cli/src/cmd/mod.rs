@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 mod at;
+mod attach;
 mod conflict;
 mod content;
 mod demo;
@@ -51,6 +52,10 @@ pub enum Command {
     Tag(gather::Tag),
     /// Count a counter up or down.
     Incr(gather::Incr),
+    /// Take a file in: its bytes into blobs, its name and version into an entity.
+    Attach(attach::Attach),
+    /// Write an attached file out again.
+    Content(attach::Content),
     /// Show an entity.
     Get(record::One),
     /// Show an entity whole, now or as it was: `anabranch show 7f3a --at "before the review"`.
@@ -116,6 +121,8 @@ impl Command {
             Command::Append(command) => command.run(),
             Command::Tag(command) => command.run(),
             Command::Incr(command) => command.run(),
+            Command::Attach(command) => command.run(),
+            Command::Content(command) => command.run(),
             Command::Get(command) => command.get(),
             Command::Show(command) => command.run(),
             Command::History(command) => command.run(),

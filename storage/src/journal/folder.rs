@@ -26,7 +26,7 @@ const FILE: &str = "store.redb";
 pub(super) const DERIVED: &str = "derived.redb";
 const MARKER: &str = "marker";
 const LOCK: &str = "lock";
-pub(super) const BLOBS: &str = "blobs";
+pub const BLOBS: &str = "blobs";
 /// What tells the right key from others. A store that is not encrypted has none.
 const KEY: &str = "key";
 const KEY_HEADING: &str = "anabranch key 1\n";

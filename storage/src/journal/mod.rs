@@ -23,6 +23,7 @@ mod place;
 mod tables;
 mod verify;
 
+pub use folder::BLOBS;
 pub use error::{CreateError, NotOpened, OpenError};
 pub use file::Part;
 pub use place::{Place, Whereabouts};

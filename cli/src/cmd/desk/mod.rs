@@ -31,6 +31,8 @@ use anabranch::{
         engine::{EditError, ImportError, Imported, Place, ReadError, Receipt, Scope},
         id::{EntityId, OriginId, UserId, ViewId, WorkspaceId},
         log::Entry,
+        projection::Projection,
+        query::{Page, Query},
         record::{Life, RecordOp, RecordView, unnumbered},
         replica::{Replica, Unpacked},
         schema::{BodyLayout, LogShape, PartShape, Residency, Schema},
@@ -190,6 +192,27 @@ impl Desk {
     pub fn kinds(&self) -> Vec<String> {
         let kinds = self.look(|replica| replica.schemas().kinds().map(str::to_owned).collect());
         kinds.unwrap_or_default()
+    }
+
+    /// What a query finds.
+    pub fn find(&self, query: Query) -> Result<Page<Projection>, DeskError> {
+        Ok(self.node.query(&self.workspace, &query)?)
+    }
+
+    /// A query with a filter in words.
+    pub fn in_words(&self, query: Query, words: &str) -> Result<Query, DeskError> {
+        let read = self.look(|replica| {
+            let schemas = replica.schemas().iter();
+            query.words(words, schemas.map(|schema| -> &Schema { schema }))
+        });
+        Ok(read.ok_or(DeskError::Empty)??)
+    }
+
+    /// Words that are no page.
+    pub fn no_page(&self, words: &str) -> DeskError {
+        DeskError::NoPage {
+            words: words.to_owned(),
+        }
     }
 
     /// Every record, with its kind.

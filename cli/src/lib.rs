@@ -41,7 +41,9 @@ pub mod trace;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-pub use open::{KEY_FILE, OpenError, is_store, open, open_to_join};
+pub use open::{KEY_FILE, OpenError, is_store, open, open_to_join, open_with};
+
+pub use anabranch_storage::keys::{KeyFile, KeyStore};
 
 pub use anabranch_core as core;
 pub use anabranch_core::engine::Receipt;

@@ -7,9 +7,8 @@ use anabranch_core::{
     store::{Position, Store as _, StoreError},
 };
 use anabranch_storage::{
-    bounded,
     journal::{self, RedbStore, Whereabouts},
-    whole,
+    keys::{KeyError, KeyFile, KeyStore},
 };
 use anabranch_transport::{
     Node,
@@ -18,7 +17,7 @@ use anabranch_transport::{
 use ed25519_dalek::SigningKey;
 use std::{
     io::ErrorKind,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 
@@ -40,19 +39,17 @@ pub enum OpenError {
     /// Its first workspace cannot be founded.
     #[error(transparent)]
     Found(#[from] FoundError),
-    /// The key's file cannot be read.
+    /// The device's key cannot be read or kept.
     #[error(transparent)]
-    ReadKey(#[from] bounded::ReadError),
-    /// The key's file cannot be written.
-    #[error(transparent)]
-    WriteKey(#[from] whole::WriteError),
-    /// The key's file holds no key.
-    #[error("{path} holds {had} bytes, a device's key has 32: put the right file back")]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// Its length.
-        had: usize,
+    Key(#[from] KeyError),
+    /// The device's key is gone.
+    #[error(
+        "{place} holds no key, but the store was written with one: put it back, or take what the store \
+         holds into a new one by a bundle"
+    )]
+    NoKey {
+        /// Where it should be.
+        place: String,
     },
     /// The system has no randomness to make a key from.
     #[error("the system gives no randomness to make a key from")]
@@ -69,9 +66,8 @@ impl OpenError {
             OpenError::Store(error) => error.fault(),
             OpenError::Make(error) => error.fault(),
             OpenError::Found(error) => error.fault(),
-            OpenError::ReadKey(error) => error.fault(),
-            OpenError::WriteKey(error) => error.fault(),
-            OpenError::Key { .. } => Fault::Corruption,
+            OpenError::Key(error) => error.fault(),
+            OpenError::NoKey { .. } => Fault::Caller,
             OpenError::Chance => Fault::Environment,
             OpenError::Start(error) => error.fault(),
         }
@@ -90,7 +86,16 @@ pub fn is_store(folder: impl AsRef<Path>) -> bool {
 /// # Errors
 /// See [`OpenError`].
 pub fn open(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
-    let node = open_to_join(folder)?;
+    let keys = KeyFile::new(folder.as_ref().join(KEY_FILE));
+    open_with(folder, &keys)
+}
+
+/// The same, with the device's key where the application keeps such things.
+///
+/// # Errors
+/// See [`OpenError`].
+pub fn open_with(folder: impl AsRef<Path>, keys: &impl KeyStore) -> Result<Node, OpenError> {
+    let node = open_to_join(folder, keys)?;
     if node.with(|engine| engine.workspaces().next().is_none()) {
         let schemas = catalogue().iter().filter_map(|entry| entry.parse().ok());
         node.found(WorkspaceId(chance()?), UserId(chance()?), schemas.collect())?;
@@ -103,14 +108,14 @@ pub fn open(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
 ///
 /// # Errors
 /// See [`OpenError`].
-pub fn open_to_join(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
+pub fn open_to_join(folder: impl AsRef<Path>, keys: &impl KeyStore) -> Result<Node, OpenError> {
     let folder = folder.as_ref();
     if !is_store(folder) {
         RedbStore::create(folder)?;
     }
     let (store, whereabouts) = RedbStore::open(folder)?;
     let is_new = store.end().map_err(StartError::from)? == Position(0);
-    let node = Node::start(store, key(folder, is_new)?)?;
+    let node = Node::start(store, key(keys, is_new)?)?;
     match whereabouts {
         Whereabouts::Home => {}
         Whereabouts::Moved { .. } => {
@@ -127,14 +132,19 @@ pub fn open_to_join(folder: impl AsRef<Path>) -> Result<Node, OpenError> {
 }
 
 /// The device's key; a new one only where the journal is empty.
-fn key(folder: &Path, is_new: bool) -> Result<SigningKey, OpenError> {
-    let path = folder.join(KEY_FILE);
-    if is_new && !path.exists() {
-        whole::create_private(&path, &chance::<32>()?)?;
-    }
-    let bytes = bounded::read(&path, 64)?;
-    let had = bytes.len();
-    let key: [u8; 32] = bytes.try_into().map_err(|_| OpenError::Key { path, had })?;
+fn key(keys: &impl KeyStore, is_new: bool) -> Result<SigningKey, OpenError> {
+    let key = match keys.device()? {
+        Some(key) => key,
+        None if is_new => {
+            let key = chance()?;
+            keys.keep_device(&key)?;
+            key
+        }
+        None => {
+            let place = keys.place();
+            return Err(OpenError::NoKey { place });
+        }
+    };
     Ok(SigningKey::from_bytes(&key))
 }
 

@@ -278,3 +278,42 @@ fn a_file_is_attached_and_comes_out_byte_for_byte_or_not_at_all() {
     let (_, message) = failure(&store, &["attach", &path("none")]);
     assert!(message.contains("none"), "{message}");
 }
+
+/// A key store that an application brings along.
+struct Ring(std::cell::RefCell<Option<[u8; 32]>>);
+
+impl anabranch::KeyStore for Ring {
+    fn device(&self) -> Result<Option<[u8; 32]>, anabranch::storage::keys::KeyError> {
+        Ok(*self.0.borrow())
+    }
+
+    fn keep_device(&self, key: &[u8; 32]) -> Result<(), anabranch::storage::keys::KeyError> {
+        *self.0.borrow_mut() = Some(*key);
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        "the ring".to_owned()
+    }
+}
+
+#[test]
+fn an_application_can_keep_the_key_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("river");
+    let ring = Ring(None.into());
+    let device = |ring: &Ring| {
+        let node = anabranch::open_with(&store, ring).unwrap();
+        let device = node.with(|engine| engine.device());
+        let long = std::time::Duration::from_secs(20);
+        node.close(anabranch::Receipt::Local, long).unwrap();
+        device
+    };
+    let first = device(&ring);
+    assert!(!store.join(anabranch::KEY_FILE).exists());
+    assert_eq!(device(&ring), first);
+    let lost = anabranch::open_with(&store, &Ring(None.into())).unwrap_err();
+    assert!(lost.to_string().contains("the ring holds no key"), "{lost}");
+    let other = anabranch::open_with(&store, &Ring(Some([5; 32]).into())).unwrap_err();
+    assert!(other.to_string().contains("put the right key back"), "{other}");
+}

@@ -22,6 +22,7 @@
 //! | [`journal`] | the store port of core in a file of redb; its bytes: `storage/docs/tables.md` |
 //! | [`blobs`] | large payloads, in files that are named by their content |
 //! | `key`, `crypt` | encryption at rest, with the feature `encryption` |
+//! | [`keys`] | where a device keeps its secret key |
 //! | [`whole`] | writing a file atomically, in place of an old one or only where none is |
 //! | [`bounded`] | reading a file that may be larger than it should be |
 //! | [`leftover`] | temporary files of writers that were killed |
@@ -32,6 +33,7 @@ pub mod bounded;
 mod crypt;
 pub mod journal;
 mod key;
+pub mod keys;
 pub mod leftover;
 pub mod whole;
 

@@ -40,7 +40,7 @@ pub use receipt::{Receipt, Scope};
 pub use shell::{ExportError, ReadError};
 
 use crate::{
-    changeset::Verified,
+    changeset::{Verified, crypt::WorkspaceKey},
     control::{Added, ControlBody, ControlError, Effect, SignedControl},
     document::{Draft, Edited},
     hlc::Hlc,
@@ -423,6 +423,18 @@ impl Engine {
             };
             self.write_row(Shelfmark::common(workspace), &row);
         }
+        intake
+    }
+
+    /// Takes a key of a workspace in, which the application keeps. What was sealed under it can be
+    /// read from then on, and written where it is the one in use.
+    pub fn workspace_key(&mut self, workspace: &WorkspaceId, key: WorkspaceKey) -> Intake {
+        let Some(replica) = self.replicas.get_mut(workspace) else {
+            return Intake::default();
+        };
+        let intake = replica.workspace_key(key);
+        self.news.tell_all(workspace, &intake);
+        self.all_behind(workspace);
         intake
     }
 

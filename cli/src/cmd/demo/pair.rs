@@ -39,7 +39,8 @@ impl Pair {
     pub fn new() -> Result<Self, Failure> {
         let folder = tempfile::tempdir().map_err(broken)?;
         let ana = anabranch::open(folder.path().join("ana"))?;
-        let bo = anabranch::open_to_join(folder.path().join("bo"))?;
+        let key = anabranch::KeyFile::new(folder.path().join("bo.key"));
+        let bo = anabranch::open_to_join(folder.path().join("bo"), &key)?;
         let home = ana.home().ok_or_else(|| broken("no workspace"))?;
         let mut pair = Pair {
             ana,

@@ -15,11 +15,7 @@ use anabranch_transport::{
     node::{FoundError, StartError},
 };
 use ed25519_dalek::SigningKey;
-use std::{
-    io::ErrorKind,
-    path::Path,
-    time::Duration,
-};
+use std::{io::ErrorKind, path::Path, time::Duration};
 
 /// The file of the device's secret key, in the store's folder.
 pub const KEY_FILE: &str = "device.key";

@@ -57,14 +57,29 @@ fn work_is_there_in_the_next_process() {
     };
     json(&store, &["new", "task", "title=Count the herons"]);
     assert_eq!(listed(&["task"]), 2);
-    assert_eq!(listed(&["task", "--where", "title=\"Count the herons\""]), 1);
+    assert_eq!(
+        listed(&["task", "--where", "title=\"Count the herons\""]),
+        1
+    );
     assert_eq!(listed(&["task", "labels~weir"]), 1);
     assert_eq!(listed(&["task", "title=Count the herons", "set:title"]), 1);
-    let sorted = json(&store, &["list", "task", "--order", "-title", "--limit", "1"]);
-    assert_eq!((&sorted["total"], sorted["entities"].as_array().unwrap().len()), (&2.into(), 1));
+    let sorted = json(
+        &store,
+        &["list", "task", "--order", "-title", "--limit", "1"],
+    );
+    assert_eq!(
+        (
+            &sorted["total"],
+            sorted["entities"].as_array().unwrap().len()
+        ),
+        (&2.into(), 1)
+    );
     assert_eq!(sorted["entities"][0]["fields"]["title"], "Mend the sluice");
     let next = sorted["next"].as_str().unwrap();
-    let rest = json(&store, &["list", "task", "--order", "-title", "--after", next]);
+    let rest = json(
+        &store,
+        &["list", "task", "--order", "-title", "--after", next],
+    );
     assert_eq!(rest["entities"][0]["fields"]["title"], "Count the herons");
     let (code, message) = failure(&store, &["list", "task", "tilte=x"]);
     assert!(code != 0 && message.contains("title"), "{message}");
@@ -260,11 +275,22 @@ fn a_file_is_attached_and_comes_out_byte_for_byte_or_not_at_all() {
     assert_eq!(std::fs::read(path("again.png")).unwrap(), bytes);
     // A new version; the log knows both.
     std::fs::write(path("map.png"), b"smaller").unwrap();
-    assert_eq!(json(&store, &["attach", &path("map.png"), id])["fields"]["content"]["size"], 7);
-    assert_eq!(json(&store, &["entries", id, "versions"])["entries"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        json(&store, &["attach", &path("map.png"), id])["fields"]["content"]["size"],
+        7
+    );
+    assert_eq!(
+        json(&store, &["entries", id, "versions"])["entries"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
     // An altered blob is found before a byte of it is handed out; a missing one is said to be.
     let blobs = std::fs::read_dir(store.join("blobs")).unwrap();
-    let small = blobs.map(|blob| blob.unwrap().path()).min_by_key(|blob| blob.metadata().unwrap().len());
+    let small = blobs
+        .map(|blob| blob.unwrap().path())
+        .min_by_key(|blob| blob.metadata().unwrap().len());
     let small = small.unwrap();
     let mut altered = std::fs::read(&small).unwrap();
     *altered.last_mut().unwrap() ^= 1;
@@ -315,5 +341,8 @@ fn an_application_can_keep_the_key_itself() {
     let lost = anabranch::open_with(&store, &Ring(None.into())).unwrap_err();
     assert!(lost.to_string().contains("the ring holds no key"), "{lost}");
     let other = anabranch::open_with(&store, &Ring(Some([5; 32]).into())).unwrap_err();
-    assert!(other.to_string().contains("put the right key back"), "{other}");
+    assert!(
+        other.to_string().contains("put the right key back"),
+        "{other}"
+    );
 }

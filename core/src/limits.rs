@@ -153,3 +153,6 @@ pub const QUERY_KEY_BYTES_MAX: usize = 256;
 /// Fewest rows that a watch with a limit holds beyond it: after so many left a short list, all rows are
 /// looked at again.
 pub const WATCH_BEYOND_ROWS_MIN: usize = 64;
+/// Most changes of an observed document over which an edit's positions can be carried: more than an
+/// observer's queue holds.
+pub const RECENT_CHANGES_MAX: usize = 2_048;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use anabranch_core::{
+    body::BodyOp,
     control::{ControlBody, Role},
     document::{Draft, EngineDoc},
     engine::{EditError, Place, Receipt, Scope},
@@ -482,4 +483,66 @@ fn r19_t40_m106_a_watched_list_is_what_the_query_finds_after_every_commit_here_a
     let now = node.query(&WORKSPACE, &query).unwrap();
     assert_eq!(list, now.rows);
     assert!(node.query(&WORKSPACE, &Query::kind("tusk")).is_err());
+}
+
+#[test]
+fn an_edit_that_names_an_older_revision_hits_the_characters_that_it_meant() {
+    let schema = "kind = \"note\"\nversion = 1\n[body]\nlayout = \"text\"\n";
+    let node = open(&Disk::default());
+    node.found(WORKSPACE, OWNER, vec![Schema::parse(schema).unwrap()])
+        .unwrap();
+    let note = node.entity(OWNER, "note").unwrap();
+    let here = Place {
+        workspace: WORKSPACE,
+        kind: "note",
+        entity: note,
+        part: "body",
+        view: ViewId(0),
+    };
+    let splice = |at, delete, insert: &str| {
+        [BodyOp::Splice {
+            text: Vec::new(),
+            at,
+            delete,
+            insert: insert.to_owned(),
+            marks: None,
+        }]
+    };
+    let text = || {
+        let read = node.read(&WORKSPACE, &note, "body", |document| {
+            match document?.engine() {
+                EngineDoc::Body(body) => Some(body.content().plain_text()),
+                _ => None,
+            }
+        });
+        read.unwrap().unwrap_or_default()
+    };
+    let (_, observer) = node.observe(&WORKSPACE, note, "body", |_| ()).unwrap();
+    node.edit(&here, &Draft::Body(&splice(0, 0, "the river bends")))
+        .unwrap();
+    let Some(Notice::Patched(first)) = observer.wait(LONG) else {
+        panic!("no patches");
+    };
+    // Somebody else writes in front, and within what the edit will replace.
+    node.edit(&here, &Draft::Body(&splice(0, 0, "here ")))
+        .unwrap();
+    node.edit(&here, &Draft::Body(&splice(11, 0, "wide ")))
+        .unwrap();
+    assert_eq!(text(), "here the riwide ver bends");
+    // Meant of the first revision: `river` becomes `brook`.
+    let meant = splice(4, 5, "brook");
+    let made = observer.edit_at(first.revision, "note", ViewId(0), &Draft::Body(&meant));
+    assert!(made.unwrap().1.wait_local(LONG));
+    assert_eq!(text(), "here the brookwide  bends");
+    let future = observer.edit_at(99, "note", ViewId(0), &Draft::Body(&meant));
+    assert!(matches!(
+        future,
+        Err(EditError::Outdated { revision: 99, .. })
+    ));
+    for at in 0..2_100 {
+        node.edit(&here, &Draft::Body(&splice(0, 0, &format!("{}", at % 10))))
+            .unwrap();
+    }
+    let old = observer.edit_at(first.revision, "note", ViewId(0), &Draft::Body(&meant));
+    assert!(matches!(old, Err(EditError::Outdated { revision: 1, .. })));
 }

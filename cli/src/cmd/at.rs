@@ -234,9 +234,12 @@ impl DeskError {
             | DeskError::NoContent { .. }
             | DeskError::Words(_)
             | DeskError::Field(_)
-            | DeskError::Edit(EditError::Write(_) | EditError::UnknownWorkspace(_)) => {
-                Fault::Caller
-            }
+            | DeskError::Edit(
+                EditError::Write(_)
+                | EditError::UnknownWorkspace(_)
+                | EditError::Outdated { .. }
+                | EditError::Uncarried(_),
+            ) => Fault::Caller,
             DeskError::Bundle { .. } | DeskError::Foreign { .. } => Fault::Peer,
             DeskError::List(error) => error.fault(),
             DeskError::Put(error) => error.fault(),

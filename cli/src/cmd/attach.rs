@@ -69,7 +69,9 @@ impl Attach {
         let known = known.transpose()?;
         let mut file = opened(&self.file)?;
         let blobs = blobs(&self.at);
-        let id = blobs.put(&mut file, ATTACHED_BYTES_MAX).map_err(DeskError::from)?;
+        let id = blobs
+            .put(&mut file, ATTACHED_BYTES_MAX)
+            .map_err(DeskError::from)?;
         let size = blobs.open(id).map_err(DeskError::from)?.len();
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         let entity = known.map_or_else(|| desk.new_entity(KIND), Ok)?;

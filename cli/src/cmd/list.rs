@@ -53,14 +53,21 @@ impl List {
         desk.close()?;
         let rows: Vec<[String; 3]> = found.rows.iter().map(row).collect();
         let mut page = match rows.is_empty() {
-            true => Page::new().line(Tone::Faint, "nothing of this kind is here: see `anabranch new --help`"),
+            true => Page::new().line(
+                Tone::Faint,
+                "nothing of this kind is here: see `anabranch new --help`",
+            ),
             false => Page::new().table(&rows),
         };
         let next = found.next.as_ref().map(ToString::to_string);
         if let Some(next) = &next {
             page = page.line(
                 Tone::Faint,
-                format!("{} of {}; go on with --after {next}", rows.len(), found.total),
+                format!(
+                    "{} of {}; go on with --after {next}",
+                    rows.len(),
+                    found.total
+                ),
             );
         }
         let all: Vec<Json> = found.rows.iter().map(as_json).collect();
@@ -72,7 +79,10 @@ impl List {
     }
 
     fn query(&self, desk: &Desk) -> Result<Query, Failure> {
-        let mut query = self.kind.as_ref().map_or_else(Query::any, |kind| Query::kind(kind));
+        let mut query = self
+            .kind
+            .as_ref()
+            .map_or_else(Query::any, |kind| Query::kind(kind));
         if self.deleted {
             query = query.deleted();
         }
@@ -115,7 +125,11 @@ fn quoted(condition: &str) -> String {
 
 fn row(one: &Projection) -> [String; 3] {
     let id = one.entity.to_string();
-    [id[id.len() - 8..].to_owned(), one.kind.clone(), headline(one)]
+    [
+        id[id.len() - 8..].to_owned(),
+        one.kind.clone(),
+        headline(one),
+    ]
 }
 
 fn as_json(one: &Projection) -> Json {
@@ -134,7 +148,11 @@ fn as_json(one: &Projection) -> Json {
 fn headline(one: &Projection) -> String {
     let named = ["title", "name", "subject", "summary", "label"];
     let field = named.iter().find_map(|name| one.field(&[name]));
-    let any = || one.fields().values().find(|value: &&Value| value.as_text().is_some());
+    let any = || {
+        one.fields()
+            .values()
+            .find(|value: &&Value| value.as_text().is_some())
+    };
     field.or_else(any).map(in_words).unwrap_or_default()
 }
 
@@ -144,7 +162,10 @@ mod tests {
 
     #[test]
     fn a_value_with_blanks_is_put_in_quotes() {
-        assert_eq!(quoted("title=Count the herons"), "title=\"Count the herons\"");
+        assert_eq!(
+            quoted("title=Count the herons"),
+            "title=\"Count the herons\""
+        );
         assert_eq!(quoted("a<=b c"), "a<=\"b c\"");
         assert_eq!(quoted("status=open"), "status=open");
         assert_eq!(quoted("text:say \"hi\" \\"), "text:\"say \\\"hi\\\" \\\\\"");

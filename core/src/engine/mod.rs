@@ -49,6 +49,7 @@ use crate::{
         WorkspaceId,
     },
     limits,
+    patch::carry::Uncarried,
     replica::{Intake, Pen, Replica, WriteError},
     schema::Schema,
     store::{Change, Position, Row},
@@ -117,6 +118,20 @@ pub enum EditError {
     /// Its document cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// It names a revision that is too old, or of a document that nobody observes.
+    #[error(
+        "the edit names revision {revision}, the document is at {now}, and what came between is not kept: \
+         read the document again"
+    )]
+    Outdated {
+        /// The revision that it names.
+        revision: u64,
+        /// The revision now.
+        now: u64,
+    },
+    /// Its places are in blocks that came or went since.
+    #[error(transparent)]
+    Uncarried(#[from] Uncarried),
     /// Too much waits for a store that fails, or does not keep up.
     #[error(
         "the store fails or does not keep up, and {unsaved_bytes} bytes wait to be saved (at most \

@@ -1,12 +1,14 @@
 //! What observers are told. Only of documents that somebody observes is anything kept for them.
 
-use super::{Engine, shelf::Key};
+use super::{EditError, Engine, Made, Place, shelf::Key};
 use crate::{
-    document::Event,
+    document::{Document, Draft, Event},
     id::{DocumentId, WorkspaceId},
+    limits,
+    patch::{PatchSet, carry::Since},
     replica::Intake,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Something happened to an observed document.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct News {
 pub(super) struct Newsroom {
     observed: BTreeMap<Key, usize>,
     untold: Vec<News>,
+    /// The last changes of each observed document, without a gap.
+    recent: BTreeMap<Key, VecDeque<PatchSet>>,
 }
 
 impl Newsroom {
@@ -32,7 +36,16 @@ impl Newsroom {
     }
 
     pub(super) fn tell(&mut self, workspace: &WorkspaceId, document: DocumentId, event: &Event) {
-        if self.observes(&(*workspace, document)) {
+        let key = (*workspace, document);
+        if self.observes(&key) {
+            let recent = self.recent.entry(key).or_default();
+            match event {
+                Event::Patched(patches) => recent.push_back(patches.clone()),
+                Event::Rebuilt { .. } | Event::Stuck { .. } => recent.clear(),
+            }
+            if recent.len() > limits::RECENT_CHANGES_MAX {
+                recent.pop_front();
+            }
             self.untold.push(News {
                 workspace: *workspace,
                 document,
@@ -72,9 +85,50 @@ impl Engine {
         *count = count.saturating_sub(1);
         if *count == 0 {
             self.news.observed.remove(&key);
+            self.news.recent.remove(&key);
             if let Some(replica) = self.replicas.get_mut(workspace) {
                 replica.listen_to(document, false);
             }
+        }
+    }
+
+    /// Edits a document that is observed, with positions that were read off an earlier revision of it:
+    /// they are carried over what came since.
+    ///
+    /// # Errors
+    /// Why nothing was written; [`EditError::Outdated`] and [`EditError::Uncarried`] where the document is
+    /// to be read again.
+    pub fn edit_at(
+        &mut self,
+        now_ms: u64,
+        place: &Place<'_>,
+        revision: u64,
+        draft: &Draft<'_>,
+    ) -> Result<Made, EditError> {
+        let id = DocumentId::of(&place.entity, place.part);
+        let replica = self.replicas.get(&place.workspace);
+        let document = replica.and_then(|replica| replica.document_of(&id));
+        let now = document.map_or(0, Document::revision);
+        if revision == now {
+            return self.edit(now_ms, place, draft);
+        }
+        let recent = self.news.recent.get(&(place.workspace, id));
+        let recent = recent.into_iter().flatten();
+        let since: Vec<&PatchSet> = recent.filter(|set| set.revision > revision).collect();
+        if now.checked_sub(revision) != Some(since.len() as u64) {
+            return Err(EditError::Outdated { revision, now });
+        }
+        let since = Since::of(since.iter().flat_map(|set| &set.patches));
+        match draft {
+            Draft::Body(ops) => {
+                let ops = since.body(ops)?;
+                self.edit(now_ms, place, &Draft::Body(&ops))
+            }
+            Draft::Record(ops) => {
+                let ops = since.record(ops);
+                self.edit(now_ms, place, &Draft::Record(&ops))
+            }
+            draft => self.edit(now_ms, place, draft),
         }
     }
 

@@ -23,9 +23,9 @@ mod place;
 mod tables;
 mod verify;
 
-pub use folder::BLOBS;
 pub use error::{CreateError, NotOpened, OpenError};
 pub use file::Part;
+pub use folder::BLOBS;
 pub use place::{Place, Whereabouts};
 pub use redb::StorageBackend;
 pub use tables::FORMAT;

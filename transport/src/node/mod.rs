@@ -450,9 +450,7 @@ impl Node {
     }
 
     fn promised(&self, ticket: anabranch_core::engine::Ticket) -> Ticket {
-        self.shared.work.notify_one();
-        self.shared.progress.wrote();
-        Ticket::new(ticket, Arc::clone(&self.shared.progress))
+        self.shared.promised(ticket)
     }
 }
 
@@ -469,6 +467,13 @@ impl Drop for Node {
 }
 
 impl Shared {
+    /// Something was written: the writer has work, and whoever wrote a promise.
+    fn promised(self: &Arc<Self>, ticket: anabranch_core::engine::Ticket) -> Ticket {
+        self.work.notify_one();
+        self.progress.wrote();
+        Ticket::new(ticket, Arc::clone(&self.progress))
+    }
+
     /// A panic elsewhere leaves an engine that is as good as before its last call.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

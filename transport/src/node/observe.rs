@@ -1,11 +1,11 @@
 //! Observing a document: its state once, then every change of it. Who reads too slowly misses nothing
 //! unnoticed: what does not fit its queue becomes one [`Notice::Reset`].
 
-use super::{Node, Shared, now_ms, queue::Queue};
+use super::{Node, Shared, Ticket, now_ms, queue::Queue};
 use anabranch_core::{
-    document::{Document, Event},
-    engine::{News, ReadError},
-    id::{ChangeSetId, DocumentId, EntityId, WorkspaceId},
+    document::{Document, Draft, Event},
+    engine::{EditError, Made, News, Place, ReadError},
+    id::{ChangeSetId, DocumentId, EntityId, ViewId, WorkspaceId},
     patch::PatchSet,
 };
 use std::{
@@ -100,6 +100,33 @@ impl Node {
 }
 
 impl Observer {
+    /// Edits the document with positions that were read off an earlier revision of it, such as that of
+    /// the last patches that were taken from this observer: they are carried over what came since.
+    ///
+    /// # Errors
+    /// Why nothing was written, as of [`Node::edit`]; or that the document is to be read again.
+    pub fn edit_at(
+        &self,
+        revision: u64,
+        kind: &str,
+        view: ViewId,
+        draft: &Draft<'_>,
+    ) -> Result<(Made, Ticket), EditError> {
+        let place = Place {
+            workspace: self.workspace,
+            kind,
+            entity: self.entity,
+            part: &self.part,
+            view,
+        };
+        let mut state = self.shared.lock();
+        let made = state.engine.edit_at(now_ms(), &place, revision, draft)?;
+        state.settle(&*self.shared.store);
+        drop(state);
+        let ticket = self.shared.promised(made.ticket);
+        Ok((made, ticket))
+    }
+
     /// Reads the document anew and goes on from there: what waited is dropped.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! What observers are told: every change as patches, with the document's revision, its cause and
 //! its author.
 
+pub mod carry;
+
 use crate::{id::ChangeSetId, id::UserId, value::Value};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ use anabranch_core::{
 use anabranch_storage::{
     journal::{self, RedbStore, Whereabouts},
     keys::{KeyError, KeyFile, KeyStore},
+    whole::WriteError,
 };
 use anabranch_transport::{
     Node,
@@ -38,6 +39,9 @@ pub enum OpenError {
     /// The device's key cannot be read or kept.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// That the store is at home cannot be written.
+    #[error(transparent)]
+    Settle(#[from] WriteError),
     /// The device's key is gone.
     #[error(
         "{place} holds no key, but the store was written with one: put it back, or take what the store \
@@ -63,6 +67,7 @@ impl OpenError {
             OpenError::Make(error) => error.fault(),
             OpenError::Found(error) => error.fault(),
             OpenError::Key(error) => error.fault(),
+            OpenError::Settle(error) => error.fault(),
             OpenError::NoKey { .. } => Fault::Caller,
             OpenError::Chance => Fault::Environment,
             OpenError::Start(error) => error.fault(),

@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_ledger_with_every_id_pending_has_no_fault() {
         assert_eq!(check(|_| ()), []);
-        assert_eq!(required().count(), 107);
+        assert_eq!(required().count(), 178);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What observers are told: every change as patches, with the document's revision, its cause and
 //! its author.
 
+mod between;
 pub mod carry;
 
 use crate::{id::ChangeSetId, id::UserId, value::Value};

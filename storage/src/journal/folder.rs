@@ -26,6 +26,7 @@ const FILE: &str = "store.redb";
 pub(super) const DERIVED: &str = "derived.redb";
 const MARKER: &str = "marker";
 const LOCK: &str = "lock";
+/// The folder of large payloads, in a store's own.
 pub const BLOBS: &str = "blobs";
 /// What tells the right key from others. A store that is not encrypted has none.
 const KEY: &str = "key";

@@ -17,7 +17,7 @@ use anabranch::{
     },
     storage::{
         Fault,
-        blobs::{BlobId, Blobs},
+        blobs::{BlobError, BlobId, Blobs},
         whole,
     },
 };
@@ -117,7 +117,10 @@ impl Content {
         let blob = blobs(&self.at).open(id).map_err(DeskError::from)?;
         let mut bytes = Vec::new();
         let read = blob.take(CONTENT_BYTES_MAX as u64).read_to_end(&mut bytes);
-        read.map_err(|error| unread(&self.to, error))?;
+        read.map_err(|error| match error.downcast::<BlobError>() {
+            Ok(damage) => DeskError::from(damage).into(),
+            Err(error) => unread(&self.to, error),
+        })?;
         let written = match self.replace {
             true => whole::replace(&self.to, &bytes),
             false => whole::create(&self.to, &bytes),

@@ -310,3 +310,22 @@ fn m133_what_was_written_apart_is_listed_and_settled_once_for_all() {
         assert_eq!(*field(&place.json(&["get", &task]), "estimate_minutes"), 10);
     }
 }
+
+#[test]
+fn an_undo_of_the_workspace_takes_the_last_edit_back_whichever_entity_it_was_of() {
+    let store = Store::new();
+    let tasks: Vec<String> = (0..4)
+        .map(|at| store.entity(&["task", &format!("title=task {at}")]))
+        .collect();
+    for task in &tasks {
+        store.json(&["set", task, "status=doing"]);
+        let undone = store.json(&["undo"]);
+        assert_eq!(undone["entity"], **task, "{undone}");
+        assert_eq!(
+            store.json(&["get", task])["fields"]["title"]
+                .as_str()
+                .map(str::len),
+            Some(6)
+        );
+    }
+}

@@ -3,6 +3,7 @@
 
 use anabranch_core::{
     body::BodyOp,
+    changeset::crypt::WorkspaceKey,
     control::{ControlBody, Role},
     document::{Draft, EngineDoc},
     engine::{EditError, Place, Receipt, Scope},
@@ -11,6 +12,7 @@ use anabranch_core::{
     projection::Projection,
     query::{Difference, Query, field},
     record::{RecordOp, unnumbered},
+    replica::WriteError,
     schema::Schema,
     sim::Rng,
     store::{Change, Entry, MemoryStore, Position, Store, StoreError},
@@ -548,4 +550,52 @@ fn an_edit_that_names_an_older_revision_hits_the_characters_that_it_meant() {
     }
     let old = observer.edit_at(first.revision, "note", ViewId(0), &Draft::Body(&meant));
     assert!(matches!(old, Err(EditError::Outdated { revision: 1, .. })));
+}
+
+#[test]
+fn one_store_holds_several_workspaces_each_under_its_own_key() {
+    const SECRET: WorkspaceId = WorkspaceId([4; 16]);
+    let disk = Disk::default();
+    let node = founded(&disk);
+    let schemas = vec![Schema::parse(TASK).unwrap()];
+    node.found(SECRET, OWNER, schemas).unwrap();
+    let key = WorkspaceKey::new(1, [9; 32]);
+    let fingerprint = key.fingerprint();
+    let epoch = ControlBody::KeyEpoch {
+        epoch: 1,
+        fingerprint,
+    };
+    node.with(|engine| engine.order(2_000, &SECRET, epoch))
+        .unwrap();
+    let open_task = node.entity(OWNER, "task").unwrap();
+    let secret_task = node.entity(OWNER, "task").unwrap();
+    let secret_place = Place {
+        workspace: SECRET,
+        ..place(secret_task)
+    };
+    title(&node, open_task, "for everybody").unwrap();
+    let hidden = titled("for those with the key");
+    let refused = node.edit(&secret_place, &Draft::Record(&hidden));
+    assert!(matches!(
+        refused,
+        Err(EditError::Write(WriteError::NoKey { epoch: 1 }))
+    ));
+    node.with(|engine| engine.workspace_key(&SECRET, key.clone()));
+    node.edit(&secret_place, &Draft::Record(&hidden)).unwrap();
+    node.close(Receipt::Local, LONG).unwrap();
+    // Without the key the one is there and the other is held; with it both are.
+    let node = open(&disk);
+    let tasks = Query::kind("task");
+    let found = |workspace| node.query(&workspace, &tasks).unwrap();
+    assert_eq!(titles(&found(WORKSPACE).rows), ["for everybody"]);
+    assert_eq!(titles(&found(SECRET).rows), [""]);
+    let other = WorkspaceKey::new(1, [8; 32]);
+    node.with(|engine| engine.workspace_key(&SECRET, other));
+    assert_eq!(
+        titles(&found(SECRET).rows),
+        [""],
+        "a wrong key opens nothing"
+    );
+    node.with(|engine| engine.workspace_key(&SECRET, key));
+    assert_eq!(titles(&found(SECRET).rows), ["for those with the key"]);
 }

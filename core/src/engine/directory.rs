@@ -290,3 +290,70 @@ impl Segments {
         self.whole
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mark(of: u8) -> Shelfmark {
+        let workspace = WorkspaceId([of % 2; 16]);
+        match of {
+            0 | 1 => Shelfmark::common(&workspace),
+            of => Shelfmark::of(&workspace, &DocumentId([of; 32])),
+        }
+    }
+
+    proptest! {
+        /// However often it is written, in pieces or anew: what is read back names the same rows.
+        #[test]
+        fn what_is_written_is_read_back(
+            rows in prop::collection::vec((0u8..9, 0u32..40, any::<bool>()), 0..60),
+        ) {
+            let mut directory = Directory::default();
+            let mut written: Vec<Vec<u8>> = Vec::new();
+            let mut expected: BTreeMap<Shelfmark, Vec<Position>> = BTreeMap::new();
+            let mut projected = BTreeSet::new();
+            for (at, (of, lag, whole)) in (0u64..).zip(rows) {
+                directory.add(mark(of), Position(at));
+                expected.entry(mark(of)).or_default().push(Position(at));
+                if lag % 5 > 0 {
+                    continue;
+                }
+                let upto = Position(at.saturating_sub(u64::from(lag % 3)));
+                let first: BTreeSet<Shelfmark> = expected
+                    .keys()
+                    .filter(|mark| mark.document.is_some() && lag % 2 == 0)
+                    .copied()
+                    .collect();
+                match whole {
+                    true => written = directory.all_before(upto, &first),
+                    false => written.extend(directory.segment(upto, &first)),
+                }
+                directory.wrote(upto, &first);
+                projected.extend(first);
+            }
+            let end = Position(u64::MAX);
+            let none = BTreeSet::new();
+            written.extend(directory.segment(end, &none));
+            directory.wrote(end, &none);
+            prop_assert_eq!(directory.fresh_rows(), 0);
+            let mut read = Directory::default();
+            for piece in &written {
+                prop_assert!(read.read(piece).is_some());
+            }
+            for (mark, rows) in &expected {
+                prop_assert_eq!(&read.rows(mark), rows);
+                prop_assert_eq!(&directory.rows(mark), rows);
+                prop_assert_eq!(read.last(mark), rows.last().copied());
+                prop_assert_eq!(read.is_projected(mark), projected.contains(mark));
+            }
+            // Bytes that are none are refused or read; nothing else happens.
+            if let Some(piece) = written.first_mut() {
+                piece.pop();
+                let _refused_or_shorter = Directory::default().read(piece);
+            }
+        }
+    }
+}

@@ -208,12 +208,10 @@ impl Replica {
         self.documents.values()
     }
 
-    /// Own edits that are not final, by document, in the order of their stamps.
-    pub fn intents(&self) -> impl Iterator<Item = &Intent> + '_ {
-        self.intents
-            .values()
-            .flat_map(BTreeMap::values)
-            .map(Box::as_ref)
+    /// Own edits that are not final, of the documents that are open, in the order of their stamps.
+    pub fn intents(&self) -> impl DoubleEndedIterator<Item = &Intent> + '_ {
+        let by_stamp = self.intents.values().flatten().collect::<BTreeMap<_, _>>();
+        by_stamp.into_values().map(Box::as_ref)
     }
 
     /// The same, of one document.

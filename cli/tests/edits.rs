@@ -320,7 +320,7 @@ fn an_undo_of_the_workspace_takes_the_last_edit_back_whichever_entity_it_was_of(
     for task in &tasks {
         store.json(&["set", task, "status=doing"]);
         let undone = store.json(&["undo"]);
-        assert_eq!(undone["entity"], **task, "{undone}");
+        assert_eq!(undone["id"], **task, "{undone}");
         assert_eq!(
             store.json(&["get", task])["fields"]["title"]
                 .as_str()

@@ -209,7 +209,7 @@ impl Directory {
             fresh
                 .take_while(|at| **at < upto.0)
                 .for_each(|at| positions.push(*at));
-            if !positions.packed.is_empty() {
+            if positions.projected || !positions.packed.is_empty() {
                 segments.add(mark, &positions);
             }
         }

@@ -10,9 +10,14 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard},
 };
 
-/// What redb may keep of a file in memory. Its own default is a gigabyte; a journal is read once,
-/// from its start, and then appended to.
-const CACHE_BYTES: usize = 32 << 20;
+/// What redb may keep of a file in memory. Its own default is a gigabyte. A journal is read here and there,
+/// which the system's own cache serves; lists read all of what is derived, again and again.
+fn cache_bytes(part: Part) -> usize {
+    match part {
+        Part::Journal => 2 << 20,
+        Part::Derived => 8 << 20,
+    }
+}
 
 /// What the first bytes of every redb file are.
 pub(super) const MAGIC: &[u8] = b"redb\x1A\x0A\xA9\x0D\x0A";
@@ -146,7 +151,7 @@ impl Reopening {
         };
         let checked = len > 0 && !unborn && len <= CHECKED_BYTES_MAX;
         let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
+        builder.set_cache_size(cache_bytes(self.part));
         let mut database = caught(|| Ok(builder.create_with_backend(backend.clone())?))?;
         let found = match checked.then(|| caught(|| Ok(database.check_integrity()?))) {
             Some(Err(Trouble::Damaged)) => Found::Damaged,

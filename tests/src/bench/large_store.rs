@@ -243,8 +243,9 @@ fn hold(store: &Path, open: usize) -> BTreeMap<String, f64> {
     let node = anabranch::open(store).unwrap();
     let workspace = node.home().unwrap().workspace;
     let before = memory_mb("VmRSS");
-    let tasks = node.projections(&workspace, "task").unwrap();
-    let tasks: Vec<EntityId> = tasks.iter().take(open).map(|task| task.entity).collect();
+    let some = anabranch::core::query::Query::kind("task").limit(open);
+    let tasks = node.query(&workspace, &some).unwrap().rows;
+    let tasks: Vec<EntityId> = tasks.iter().map(|task| task.entity).collect();
     for task in &tasks {
         assert!(
             node.read(&workspace, task, "record", |one| one.is_some())

@@ -52,7 +52,7 @@ pub fn measure_open(options: &Options, _: &[Typing]) -> Figure {
             part("open", &store, &[])["ms"]
         })
         .collect();
-    let mut figure = Figure::new("opening a store, to the first read of a document", "ms");
+    let mut figure = Figure::new("opening a store, until its documents are known; wall clock", "ms");
     let row = |label: &str, values: &mut Vec<f64>| {
         values.sort_by(f64::total_cmp);
         let middle = values[values.len() / 2];
@@ -185,7 +185,7 @@ fn fill(store: &Path, entities: usize, changes: usize) -> BTreeMap<String, f64> 
     BTreeMap::new()
 }
 
-/// The time from nothing to the first document.
+/// The time from nothing until the documents are known.
 fn open(store: &Path) -> BTreeMap<String, f64> {
     let begun = Instant::now();
     let node = anabranch::open(store).unwrap();

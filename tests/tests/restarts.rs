@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use anabranch_core::{
+    control::{ControlBody, RefuseReason, Role, Slot},
     document::Draft,
     engine::{Bounds, EditError, Engine, Output, Place, Ticket},
     id::{ActorSalt, Chain, ChangeSetId, DocumentId, EntityId, UserId, ViewId, WorkspaceId},
@@ -355,4 +356,121 @@ fn no_promise_is_broken_and_no_name_used_twice_whatever_fails_when() {
     assert!(total.failed_before > 50 && total.failed_after > 50 && total.crashes_in_commit > 100);
     assert!(total.derivations > 100 && total.derivations_failed > 30 && total.damaged > 20);
     assert!(total.crashes_in_derivation > 30 && total.reopened > 100);
+}
+
+/// Carries out whatever an engine gives out.
+fn settle(engine: &mut Engine, store: &MemoryStore) {
+    while let Some(output) = engine.poll(9_000) {
+        match output {
+            Output::Commit { at, rows } => {
+                store.append(at, &rows).unwrap();
+                engine.committed();
+            }
+            Output::Derive { upto, changes } => {
+                store.derive(upto, &changes).unwrap();
+                engine.derived();
+            }
+            Output::Durable(_) | Output::WakeAt(_) => {}
+        }
+    }
+}
+
+#[test]
+fn a_rebase_is_one_commit_and_is_not_made_again_after_a_restart() {
+    let (owner_store, store) = (MemoryStore::default(), MemoryStore::default());
+    let mut owner = Engine::new(SigningKey::from_bytes(&[7; 32]));
+    let key = SigningKey::from_bytes(&[8; 32]);
+    let mut member = Engine::new(key.clone());
+    owner
+        .found(1_000, WORKSPACE, OWNER, ActorSalt([3; 16]))
+        .unwrap();
+    owner
+        .activate(1_000, &WORKSPACE, Schema::parse(NOTE).unwrap())
+        .unwrap();
+    let admitted = ControlBody::Member {
+        user: UserId([9; 16]),
+        origin: member.device(),
+        role: Role::Member,
+        salt: ActorSalt([5; 16]),
+    };
+    owner.order(1_000, &WORKSPACE, admitted).unwrap();
+    settle(&mut owner, &owner_store);
+    let carry = |from: (&mut Engine, &MemoryStore), to: (&mut Engine, &MemoryStore)| {
+        let bundle = from.0.export(from.1, 2_000, &WORKSPACE).unwrap();
+        to.0.import(to.1, 2_000, &bundle).unwrap();
+        settle(to.0, to.1);
+    };
+    carry((&mut owner, &owner_store), (&mut member, &store));
+    let note = EntityId::new(OWNER, "note", [1; 12]);
+    let place = Place {
+        workspace: WORKSPACE,
+        kind: "note",
+        entity: note,
+        part: "record",
+        view: ViewId(0),
+    };
+    let word = |word: &str| {
+        [RecordOp::Add {
+            field: vec!["words".into()],
+            value: word.into(),
+        }]
+    };
+    let (one, two) = (word("refused"), word("stood on it"));
+    let first = member.edit(3_000, &place, &Draft::Record(&one)).unwrap();
+    member.edit(3_001, &place, &Draft::Record(&two)).unwrap();
+    settle(&mut member, &store);
+    carry((&mut member, &store), (&mut owner, &owner_store));
+    let chain = member.replica(&WORKSPACE).unwrap().pen().unwrap().chain();
+    let refuse = ControlBody::Refuse {
+        slot: Slot {
+            document: first.document,
+            chain,
+            seq: first.edited.seq,
+        },
+        id: first.edited.id,
+        reason: RefuseReason::Policy("no such words".into()),
+    };
+    owner.order(4_000, &WORKSPACE, refuse).unwrap();
+    settle(&mut owner, &owner_store);
+    carry((&mut owner, &owner_store), (&mut member, &store));
+    let shown = |engine: &mut Engine, store: &MemoryStore| {
+        let lists = projected(engine, store);
+        let words = lists[0].field(&["words"]).cloned();
+        words.map(|words| words.to_json().to_string())
+    };
+    assert_ne!(
+        shown(&mut member, &store),
+        Some(r#"["stood on it"]"#.into())
+    );
+    let rows = store.end().unwrap();
+    let (rebased, _) = member.rebase(&store, 5_000, &WORKSPACE).unwrap();
+    assert_eq!((rebased.again.len(), rebased.returned.len()), (1, 1));
+    assert_eq!(
+        store.end().unwrap(),
+        rows,
+        "nothing is written before it is committed"
+    );
+    match member.poll(5_000).unwrap() {
+        Output::Commit { at, rows } => {
+            let kinds: Vec<Row> = rows.iter().map(|row| Row::decode(row).unwrap()).collect();
+            let has = |wanted: fn(&Row) -> bool| kinds.iter().any(wanted);
+            assert!(has(|row| matches!(row, Row::Pen { .. })));
+            assert!(has(|row| matches!(row, Row::Settled { .. })));
+            assert!(has(|row| matches!(row, Row::ChangeSet(_))));
+            store.append(at, &rows).unwrap();
+            member.committed();
+        }
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(
+        shown(&mut member, &store),
+        Some(r#"["stood on it"]"#.into())
+    );
+    let mut again = Engine::open(&store, key).unwrap();
+    assert_eq!(shown(&mut again, &store), Some(r#"["stood on it"]"#.into()));
+    let (nothing, _) = again.rebase(&store, 6_000, &WORKSPACE).unwrap();
+    assert!(
+        nothing.again.is_empty() && nothing.returned.is_empty(),
+        "{nothing:?}"
+    );
 }

@@ -52,7 +52,10 @@ pub fn measure_open(options: &Options, _: &[Typing]) -> Figure {
             part("open", &store, &[])["ms"]
         })
         .collect();
-    let mut figure = Figure::new("opening a store, until its documents are known; wall clock", "ms");
+    let mut figure = Figure::new(
+        "opening a store, until its documents are known; wall clock",
+        "ms",
+    );
     let row = |label: &str, values: &mut Vec<f64>| {
         values.sort_by(f64::total_cmp);
         let middle = values[values.len() / 2];

@@ -474,3 +474,44 @@ fn a_rebase_is_one_commit_and_is_not_made_again_after_a_restart() {
         "{nothing:?}"
     );
 }
+
+/// The writer carries a derivation out beside whoever reads: a list between the two forgets nothing.
+#[test]
+fn a_list_while_a_derivation_is_carried_out_is_whole_and_forgets_nothing() {
+    for carried_out in [false, true] {
+        let mut run = Run::new(5);
+        let mut given = None;
+        for _ in 0..200 {
+            run.edit();
+            while let Some(output) = run.engine.poll(run.now_ms) {
+                match output {
+                    Output::Commit { at, rows } => {
+                        run.store.append(at, &rows).unwrap();
+                        run.engine.committed();
+                    }
+                    Output::Derive { upto, changes } => given = Some((upto, changes)),
+                    Output::Durable(_) | Output::WakeAt(_) => {}
+                }
+            }
+            let Some((upto, changes)) = given.take() else {
+                continue;
+            };
+            if carried_out {
+                run.store.derive(upto, &changes).unwrap();
+            }
+            let before = run.store.derived_upto().unwrap();
+            let lists = projected(&mut run.engine, &run.store);
+            assert_eq!(
+                run.store.derived_upto().unwrap(),
+                before,
+                "nothing is forgotten"
+            );
+            run.store.derive(upto, &changes).unwrap();
+            run.engine.derived();
+            assert_eq!(lists, projected(&mut run.engine, &run.store));
+            assert_eq!(run.store.derived_upto().unwrap(), upto);
+            run.happened.derivations += 1;
+        }
+        assert!(run.happened.derivations > 5);
+    }
+}

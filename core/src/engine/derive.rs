@@ -132,6 +132,7 @@ impl Engine {
         let parts = flush.parts.iter();
         changes.extend(parts.map(|(at, bytes)| (at.clone(), Some(bytes.clone()))));
         changes.push((HEAD.to_vec(), Some(head.encode())));
+        self.projections.unanswered = Some(flush.counts.clone());
         self.derived.given = Some((upto, head, flush));
         self.journal.deriving();
         Some(Output::Derive { upto, changes })

@@ -46,6 +46,8 @@ pub(super) struct Projections {
     pub(super) pending: BTreeMap<Vec<u8>, Pending>,
     /// How many the store holds, by kind.
     pub(super) counts: BTreeMap<(WorkspaceId, String), u64>,
+    /// How many it holds if a derivation was carried out whose answer is not here.
+    pub(super) unanswered: Option<BTreeMap<(WorkspaceId, String), u64>>,
     /// Documents in which something waits for a right or a schema.
     pub(super) unsettled: BTreeSet<Key>,
     /// Whether somebody asks what changed, and what did since they asked last.
@@ -81,10 +83,12 @@ impl Projections {
         }
     }
 
-    /// How many parts the store should hold of a kind.
-    pub(super) fn count(&self, workspace: &WorkspaceId, kind: &str) -> u64 {
-        let count = self.counts.get(&(*workspace, kind.to_owned()));
-        count.copied().unwrap_or(0)
+    /// Whether the store holds as many parts of a kind as it should: those that are known to be written,
+    /// or those of a derivation that may be. What is pending is the same either way.
+    pub(super) fn are_all(&self, workspace: &WorkspaceId, kind: &str, found: u64) -> bool {
+        let of = (*workspace, kind.to_owned());
+        let mut counts = std::iter::once(&self.counts).chain(&self.unanswered);
+        counts.any(|counts| counts.get(&of).copied().unwrap_or(0) == found)
     }
 
     /// The store has this now.
@@ -93,6 +97,7 @@ impl Projections {
         self.pending
             .retain(|key, pending| written.get(key) != Some(&pending.bytes));
         self.counts.clone_from(&flush.counts);
+        self.unanswered = None;
     }
 }
 
@@ -202,6 +207,7 @@ impl Engine {
     pub(super) fn lost_projections(&mut self) {
         self.directory.forget_projected();
         self.projections.counts.clear();
+        self.projections.unanswered = None;
         let workspaces: Vec<WorkspaceId> = self.workspaces().collect();
         workspaces.iter().for_each(|one| self.all_behind(one));
     }

@@ -84,7 +84,8 @@ impl Engine {
     ) -> Result<Vec<Vec<u8>>, StoreError> {
         let (prefix, until) = kind_range(workspace, kind);
         let entries = whole_range(store, &prefix, &until)?;
-        if entries.len() as u64 != self.projections.count(workspace, kind) {
+        let found = entries.len() as u64;
+        if !self.projections.are_all(workspace, kind, found) {
             return Err(StoreError::Derived);
         }
         let pending = self.projections.pending.range(prefix.clone()..until);
